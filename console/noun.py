@@ -100,11 +100,6 @@ class ListPage(Page):
     base: str = ""
     create: str = ""
 
-    @property
-    def fresh(self) -> FormState:
-        """A form for one button of a row: each has a command key of its own."""
-        return blank()
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ObjectPage(Page):
@@ -191,6 +186,13 @@ class Noun:
         self.routes: list[Route] = []
         self._show: Show | None = None
         self._show_list: Show | None = None
+
+    @property
+    def show(self) -> Show:
+        """The page that shows a refused command of an object: its own, or the list."""
+        show = self._show or self._show_list
+        assert show is not None
+        return show
 
     def add(self, path: str, page: Callable[[Visit], Awaitable[Response]], *methods: str) -> None:
         """Add a page of its own, below the pages of the site."""
@@ -305,7 +307,7 @@ class Noun:
             filters: of the list below the object.
             below: the path of that list, such as `/transactions`; empty for none.
             tabs: of that list.
-            values: returns further values for the template, of the object and the answers to `extra`.
+            values: returns further values for the template, of the object and the answers to `extra` and for `rows`.
             extra: further questions.
         """
         names = tuple(each.name for each in filters)
@@ -317,7 +319,8 @@ class Noun:
                 at, path = self.here(visit), f"{self.own(visit)}{below}"
                 fixed = {"organization_id": None}
                 found = await lists.find(visit, path, *names, days=False, at=at, fixed=fixed, extra=wanted)
-                answers, status = found.extra, status if form else found.status
+                answers, status = dict(found.extra), status if form else found.status
+                answers |= {"rows": found.answer} if found.answer is not None else {}
             else:
                 answers = await visit.ask_all(**wanted)
             it = visit.owned(answers["it"].need(), *self.owners)
@@ -443,8 +446,6 @@ class Noun:
         """
 
         async def send(visit: Visit) -> Response:
-            show = self._show or self._show_list
-            assert show is not None
             form = await read_form(visit.request, *fields)
             own = self.own(visit) + (f"/{act}" if path is None else path)
             sent = {name: form.text(name) for name in fields} or body
@@ -452,7 +453,7 @@ class Noun:
             if answer.ok and done:
                 return await done(visit, form, answer)
             after = self.here(visit) if self._show else lists.back(visit, self.listed(visit))
-            return await visit.concluded(form, answer, after, notice, show=show)
+            return await visit.concluded(form, answer, after, notice, show=self.show)
 
         self.add(f"{self.one}/{act}", send, *COMMAND)
 
@@ -519,6 +520,23 @@ class Noun:
 
         self.add(f"{self.one}/{act}", ask)
         self.add(f"{self.one}/{act}", send, *COMMAND)
+
+    def once(self, act: str, title: Callable[[Json], str], **values: Any) -> Done:
+        """Return a `done` that shows the answer to a command, such as a secret, on a page that is stored nowhere.
+
+        Args:
+            act: the name of the template, with `it`.
+            title: of the page.
+            values: further values for the template.
+        """
+
+        async def show(visit: Visit, _form: Form, answer: Answer) -> Response:
+            it = answer.body
+            here, crumbs = self.here(visit, it[self.key]), self.crumbs(visit)
+            page = ObjectPage(title=title(it), crumbs=crumbs, base=visit.base, here=here, form=blank())
+            return await visit.show(f"{self.folder}/{act}.html", page, {"it": it, **values}, secret=True)
+
+        return show
 
     def _after(self, visit: Visit, answer: Answer | None) -> str:
         """Return where a command leads on to: the page of its object, or the list where objects have no page."""

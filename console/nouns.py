@@ -3,7 +3,7 @@
 from starlette.routing import Route
 
 from console.alert.routes import ROUTES as ALERT
-from console.alert_rule.routes import ROUTES as ALERT_RULE
+from console.alert_rule.pages import ROUTES as ALERT_RULE
 from console.allocation.routes import ROUTES as ALLOCATION
 from console.analytics.routes import ROUTES as ANALYTICS
 from console.auto_topup.routes import ROUTES as AUTO_TOPUP
@@ -55,7 +55,7 @@ from console.spend_control.routes import ROUTES as SPEND_CONTROL
 from console.topup.routes import ROUTES as TOPUP
 from console.transaction.routes import ROUTES as TRANSACTION
 from console.usage.routes import ROUTES as USAGE
-from console.webhook_endpoint.routes import ROUTES as WEBHOOK_ENDPOINT
+from console.webhook_endpoint.pages import ROUTES as WEBHOOK_ENDPOINT
 from console.work import ROUTES as WORK
 
 _ALL = (

@@ -215,9 +215,7 @@ async def open_it(visit: Visit) -> Response:
     body |= {"version": form.whole("version")} if form.maybe("version") else {}
     answer = await visit.command("POST", f"{SECRETS.own(visit)}/open", body, form.key)
     if answer.ok:
-        crumbs = SECRETS.crumbs(visit, answer.body)
-        page = FormPage(title=answer.body["path"], crumbs=crumbs, base=visit.base, action="", form=blank())
-        return await visit.show("secret/opened.html", page, {"it": answer.body}, secret=True)
+        return await SECRETS.once("opened", lambda value: str(value["path"]))(visit, form, answer)
     problem = answer.problem
     if problem is not None and problem.code.startswith("secret.") and answer.status == 403:
         return await ask_to_open(visit, with_summary(again(form, answer), problem.detail), 403)

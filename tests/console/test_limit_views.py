@@ -13,7 +13,6 @@ from console.lists import ListQuery, ListResult
 from console.mentions import Naming
 from console.spend_control import terms, view as limits
 from console.usage import log, view as usage
-from console.webhook_endpoint import view as endpoints
 from domain.messages.alert.kinds import KINDS
 from domain.messages.alert.rules import BUILT_IN
 from tests.console.answering import said
@@ -104,58 +103,6 @@ def test_organization_does_not_resolve_what_is_for_operators() -> None:
 def test_alert_offers_nothing_when_it_is_over_or_one_only_reads() -> None:
     for row in (alert(status="resolved"), alert(commands=False)):
         assert (row.acknowledge, row.resolve, row.snooze) == (None, None, None)
-
-
-ENDPOINT = {
-    "id": "whe_1",
-    "url": "https://hooks.example.com/in",
-    "types": ["*"],
-    "description": None,
-    "ordering": "subject",
-    "status": "enabled",
-    "reason": None,
-    "public_key": None,
-    "failing_since": None,
-    "slowed_until": None,
-    "delivered_at": None,
-    "created_at": AT,
-}
-DELIVERY = {
-    "id": "whd_1",
-    "type": "escrow.released",
-    "subject": "esc_1",
-    "status": "failed",
-    "tries": 3,
-    "next_try_at": None,
-    "status_code": None,
-    "error": "No route",
-    "answer": None,
-    "created_at": AT,
-}
-
-
-@pytest.mark.parametrize(
-    ("status", "labels"),
-    [("enabled", ["Send test", "Pause"]), ("disabled", ["Resume"]), ("paused", [])],
-)
-def test_endpoint_offers_what_its_status_allows(status: str, labels: list[str]) -> None:
-    page = endpoints.one({**ENDPOINT, "status": status}, found(DELIVERY), blank(), NAMING, "/x", manages=True)
-    assert [each.label for each in page.acts] == labels
-    assert (page.deliveries[0].retry is not None) == (status == "enabled")
-
-
-def test_endpoint_offers_nothing_to_who_only_reads() -> None:
-    page = endpoints.one(ENDPOINT, found(DELIVERY), blank(), NAMING, "/x", manages=False)
-    assert (page.acts, page.rotate, page.delete, page.deliveries[0].retry) == ((), "", "", None)
-
-
-def test_delivered_event_is_not_tried_again() -> None:
-    page = endpoints.one(ENDPOINT, found({**DELIVERY, "status": "delivered"}), blank(), NAMING, "/x", manages=True)
-    assert page.deliveries[0].retry is None
-
-
-def test_types_are_read_apart_by_lines_commas_and_spaces() -> None:
-    assert endpoints.types_of("a.b, c.d\ne.f a.b") == ["a.b", "c.d", "e.f"]
 
 
 LINE: dict[str, Any] = {"group": None, "events": 2, "input_tokens": 10, "output_tokens": 4, "costs": []}
