@@ -13,6 +13,7 @@ from jinja2 import Environment
 
 from console import format as written
 from console.format import Amount, Ident, Moment
+from console.mentions import Sentence, sentence
 from console.reader import reader
 from console.status import STATUSES, Status, status_of
 from console.texts import _, gettext, ngettext
@@ -63,6 +64,20 @@ def statuses(noun: str) -> tuple[tuple[str, str], ...]:
     return (("", _("Any")), *((value, gettext(shown.word)) for value, shown in STATUSES[noun].items()))
 
 
+def mentioned(
+    text: str, names: Mapping[str, str], org_id: str | None = None, href: Callable[[str], str] | None = None
+) -> Sentence:
+    """Return a text in parts: names with links in place of its ids, and local times.
+
+    Args:
+        text: of the API, with ids.
+        names: of what it mentions, by id.
+        org_id: whose the objects are, for pages of all organizations.
+        href: returns the address of the page of an id, where that is not the reader's.
+    """
+    return sentence(text, names, reader().prefs, href or (lambda id: reader().link(id, org_id)))
+
+
 def past(value: str) -> bool:
     """Return whether a time has come."""
     return datetime.fromisoformat(value) <= reader().now
@@ -108,6 +123,7 @@ FILTERS: Mapping[str, Callable[..., Any]] = {
     "ident": ident,
     "status": status,
     "statuses": statuses,
+    "mentioned": mentioned,
     "past": past,
     "actor": actor_named,
     "role": role_named,

@@ -18,7 +18,7 @@ from console.filters import statuses
 from console.forms import Form, FormState, blank, read_form
 from console.gateway import Answer, Query, Wanted
 from console.lists import Choice, ListResult, ListView
-from console.routing import COMMAND, tenant
+from console.routing import COMMAND, anyone, tenant
 from console.texts import _, gettext
 from console.visit import Visit
 from console.widgets import Confirmation, Link, Page, Tab
@@ -86,6 +86,7 @@ class ListPage(Page):
     Attributes:
         listed: query, chips and pager.
         filters: in the order of their fields.
+        parts: tabs that lead to other pages.
         across: whether the rows are of all organizations.
         base: where the pages around begin.
         create: the address of the form that creates an object; empty where the reader may not.
@@ -95,6 +96,7 @@ class ListPage(Page):
     listed: ListView
     form: FormState = field(default_factory=blank)
     filters: tuple[Filter, ...] = ()
+    parts: tuple[Tab, ...] = ()
     tabs: tuple[Tab, ...] = ()
     across: bool = False
     base: str = ""
@@ -175,7 +177,7 @@ class Noun:
             above: labels and paths of the crumbs above the list.
             change: the permission for forms and commands.
             owners: the fields of an object that say which organizations it belongs to.
-            site: `tenant` or `platform` of `console.routing`.
+            site: `tenant`, `platform` or `anyone` of `console.routing`.
             key: the field of an object by which its address names it.
             in_list: whether the API answers its objects in the list alone, where the `q` of the address finds them.
         """
@@ -198,13 +200,17 @@ class Noun:
         """Add a page of its own, below the pages of the site."""
         self.routes.append(self.site(path, page, methods or ("GET",)))
 
+    def base(self, visit: Visit) -> str:
+        """Return where the addresses of the noun begin."""
+        return "/console" if self.site is anyone else visit.base
+
     def listed(self, visit: Visit) -> str:
         """Return the address of the list."""
-        return f"{visit.base}{self.at}"
+        return f"{self.base(visit)}{self.at}"
 
     def here(self, visit: Visit, id: str = "") -> str:
         """Return the address of one object: of `id`, or of the one in the address."""
-        return f"{visit.base}{self.one}".replace("{id}", quote(id or visit.path("id"), safe="@+"))
+        return f"{self.base(visit)}{self.one}".replace("{id}", quote(id or visit.path("id"), safe="@+"))
 
     def own(self, visit: Visit) -> str:
         """Return the path of the object in the address, below `/api/v1`."""
@@ -218,7 +224,7 @@ class Noun:
 
     def crumbs(self, visit: Visit, it: Json = NO_OBJECT, *, of_list: bool = False) -> tuple[Link, ...]:
         """Return the crumbs of the list, of a page below it, or of a page below an object."""
-        links = [Link(label=gettext(label), href=f"{visit.base}{path}") for label, path in self.above]
+        links = [Link(label=gettext(label), href=f"{self.base(visit)}{path}") for label, path in self.above]
         links += [] if of_list else [Link(label=gettext(self.title), href=self.listed(visit))]
         return (*links, *([Link(label=str(it[self.name]), href=self.here(visit, it[self.key]))] if it else []))
 
@@ -266,7 +272,8 @@ class Noun:
                 listed=self.view(found, filters),
                 form=form or blank(),
                 filters=shown_filters(visit, filters, days=days),
-                tabs=around(visit) if around else _tabs(found, filters, tabs),
+                parts=around(visit) if around else (),
+                tabs=_tabs(found, filters, tabs),
                 across=visit.me.is_platform and not visit.org_id,
                 base=visit.base,
                 create=f"{self.listed(visit)}/{create}" if may else "",
@@ -432,6 +439,7 @@ class Noun:
         path: str | None = None,
         body: Json | None = None,
         done: Done | None = None,
+        show: Show | None = None,
     ) -> None:
         """Add a command that is one button on the page of an object, or of its row; a refusal is shown there.
 
@@ -443,6 +451,7 @@ class Noun:
             path: below the object; as the address where it is None.
             body: what is sent.
             done: makes the page of what was done; otherwise it leads to the object, or to the list as it was.
+            show: makes the page that shows a refusal, where that is another one.
         """
 
         async def send(visit: Visit) -> Response:
@@ -453,7 +462,7 @@ class Noun:
             if answer.ok and done:
                 return await done(visit, form, answer)
             after = self.here(visit) if self._show else lists.back(visit, self.listed(visit))
-            return await visit.concluded(form, answer, after, notice, show=self.show)
+            return await visit.concluded(form, answer, after, notice, show=show or self.show)
 
         self.add(f"{self.one}/{act}", send, *COMMAND)
 

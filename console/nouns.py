@@ -25,7 +25,7 @@ from console.invoice.routes import ROUTES as INVOICE
 from console.library.routes import ROUTES as LIBRARY
 from console.live.routes import ROUTES as LIVE
 from console.marketplace.routes import ROUTES as MARKETPLACE
-from console.notification.routes import ROUTES as NOTIFICATION
+from console.notification.pages import ROUTES as NOTIFICATION
 from console.payment.routes import ROUTES as PAYMENT
 from console.payment_method.routes import ROUTES as PAYMENT_METHOD
 from console.payment_policy.routes import ROUTES as PAYMENT_POLICY

@@ -7,7 +7,7 @@ from typing import Any
 from console.format import Moment, Prefs, moment
 from console.forms import Form, FormState
 from console.gateway import Answer
-from console.notification.view import LANGUAGES
+from console.notification.pages import LANGUAGES
 from console.sections import unanswered
 from console.widgets import Failed, Page, Tab
 

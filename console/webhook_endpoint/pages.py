@@ -55,13 +55,14 @@ async def retry(visit: Visit) -> Response:
 
 
 ENDPOINTS.list(create="endpoints/new")
+# Before the page, which would take the whole name for an id.
+ENDPOINTS.add(f"{ENDPOINTS.one}.csv", download_log)
 ENDPOINTS.page(
     tab("status"),
     below="/deliveries",
     tabs=(("", N_("All")), ("pending", N_("Pending")), ("failed", N_("Failed")), ("delivered", N_("Delivered"))),
     values=_of_endpoint,
 )
-ENDPOINTS.add(f"{ENDPOINTS.one}.csv", download_log)
 ENDPOINTS.form(
     "endpoints/new",
     "",

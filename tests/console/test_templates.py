@@ -256,7 +256,7 @@ FOLLOW_NOTHING = {
         "session/list.html",
         "session/links.html",
         "marketplace/list.html",
-        "notification/inbox.html",
+        "notification/list.html",
         "principal/list.html",
         "department/list.html",
         "card/list.html",
