@@ -2,7 +2,7 @@
 
 from starlette.routing import Route
 
-from console.alert.routes import ROUTES as ALERT
+from console.alert.pages import ROUTES as ALERT
 from console.alert_rule.pages import ROUTES as ALERT_RULE
 from console.allocation.routes import ROUTES as ALLOCATION
 from console.analytics.routes import ROUTES as ANALYTICS
@@ -29,7 +29,6 @@ from console.notification.pages import ROUTES as NOTIFICATION
 from console.payment.routes import ROUTES as PAYMENT
 from console.payment_method.routes import ROUTES as PAYMENT_METHOD
 from console.payment_policy.routes import ROUTES as PAYMENT_POLICY
-from console.platform.alert.routes import ROUTES as PLATFORM_ALERT
 from console.platform.analytics.routes import ROUTES as PLATFORM_ANALYTICS
 from console.platform.api_key.routes import ROUTES as PLATFORM_API_KEY
 from console.platform.approval.routes import ROUTES as PLATFORM_APPROVAL
@@ -83,7 +82,6 @@ _ALL = (
     *PAYMENT,
     *PAYMENT_METHOD,
     *AUTO_TOPUP,
-    *PLATFORM_ALERT,
     *PLATFORM_ANALYTICS,
     *PLATFORM_API_KEY,
     *PLATFORM_APPROVAL,

@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 
-from console.alert import kinds, view as alerts
 from console.format import Prefs
 from console.forms import Form, blank
 from console.gateway import Answer, Problem
@@ -13,8 +12,6 @@ from console.lists import ListQuery, ListResult
 from console.mentions import Naming
 from console.spend_control import terms, view as limits
 from console.usage import log, view as usage
-from domain.messages.alert.kinds import KINDS
-from domain.messages.alert.rules import BUILT_IN
 from tests.console.answering import said
 from tests.console.fake import NAMING
 
@@ -31,78 +28,6 @@ OF_ALERT, MENTIONED = "ctl_01kar6x0qmf9rv4w7n2h8d3s5c", "agt_01kar6x0qmf9rv4w7n2
 def found(*rows: dict[str, Any], following: str | None = None, **given: str) -> ListResult:
     asked = ListQuery(path="/console/org_1/x", given=given, query={}, form=blank(), zone="UTC", at_start=True)
     return ListResult(asked=asked, answer=said({"data": list(rows), "next_cursor": following}), extra={}, status=200)
-
-
-ALERT: dict[str, Any] = {
-    "id": "alr_1",
-    "kind": "credits.exhausted",
-    "subject": "org_1",
-    "detail": "Nothing is left.",
-    "names": {},
-    "severity": "critical",
-    "status": "firing",
-    "for_operators": False,
-    "created_at": AT,
-    "acknowledged_by": None,
-    "resolved_by": None,
-    "snoozed_until": None,
-}
-
-
-def alert(*, commands: bool = True, operator: bool = False, **changes: Any) -> alerts.Row:
-    page = alerts.page(
-        found({**ALERT, **changes}),
-        blank(),
-        PREFS,
-        NOW,
-        "/console/org_1",
-        has=lambda path: path == "top-up",
-        href=lambda id: {OF_ALERT: f"/console/org_1/limits/{id}", HOOK: f"{SETTINGS}/endpoints/{id}"}.get(id, ""),
-        commands=commands,
-        operator=operator,
-        settings="",
-    )
-    return page.rows[0]
-
-
-def test_every_kind_of_alert_says_what_to_do() -> None:
-    assert set(kinds.ADVICE) == set(KINDS) | set(BUILT_IN)
-
-
-def test_alert_has_names_with_links_and_local_times_in_place_of_ids_and_utc() -> None:
-    detail = f"A spend for {MENTIONED} was refused; the next window begins at 2026-11-23T00:00:00Z."
-    row = alert(subject=OF_ALERT, detail=detail, names={OF_ALERT: "Research", MENTIONED: "Summariser"})
-    (about,) = row.subject
-    assert (about.text, about.href) == ("Research", f"/console/org_1/limits/{OF_ALERT}")
-    assert about.id is not None
-    assert about.id.whole == OF_ALERT
-    words = [each.text for each in row.detail]
-    assert words[:3] == ["A spend for ", "Summariser", " was refused; the next window begins at "]
-    assert [each.at.iso for each in row.detail if each.at] == ["2026-11-23T00:00:00+00:00"]
-    assert row.title == "Credits used up"
-
-
-@pytest.mark.parametrize(("names", "href"), [({HOOK: "Books"}, f"{SETTINGS}/endpoints/{HOOK}"), ({}, "")])
-def test_alert_leads_to_its_webhook_endpoint_unless_that_is_deleted(names: dict[str, str], href: str) -> None:
-    row = alert(kind="webhook_endpoint.given_up", detail=f"The webhook endpoint {HOOK} was disabled.", names=names)
-    assert [each.href for each in row.detail if each.id] == [href]
-
-
-def test_alert_leads_to_the_page_where_something_is_done_about_it() -> None:
-    where = alert().where
-    assert where is not None
-    assert (where.href, alert(kind="spend.refused").where) == ("/console/org_1/top-up", None)
-
-
-def test_organization_does_not_resolve_what_is_for_operators() -> None:
-    row = alert(for_operators=True)
-    assert (row.acknowledge is not None, row.resolve, bool(row.waits)) == (True, None, True)
-    assert alert(for_operators=True, operator=True).resolve is not None
-
-
-def test_alert_offers_nothing_when_it_is_over_or_one_only_reads() -> None:
-    for row in (alert(status="resolved"), alert(commands=False)):
-        assert (row.acknowledge, row.resolve, row.snooze) == (None, None, None)
 
 
 LINE: dict[str, Any] = {"group": None, "events": 2, "input_tokens": 10, "output_tokens": 4, "costs": []}
