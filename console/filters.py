@@ -16,7 +16,7 @@ from console.format import Amount, Ident, Moment
 from console.mentions import Sentence, sentence
 from console.reader import reader
 from console.status import STATUSES, Status, status_of
-from console.texts import _, gettext, ngettext
+from console.texts import _, gettext, language, ngettext
 from console.who import actor_named, role_named
 
 NOTHING = "\N{EN DASH}"
@@ -154,6 +154,6 @@ def may(permission: str) -> bool:
 def install(environment: Environment) -> None:
     """Give an environment the filters, `may` and translations."""
     environment.filters.update(FILTERS)
-    environment.globals["may"] = may
+    environment.globals |= {"may": may, "language": language}
     environment.add_extension("jinja2.ext.i18n")
     environment.install_gettext_callables(gettext, ngettext, newstyle=True)  # type: ignore[attr-defined]

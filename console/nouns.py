@@ -29,6 +29,7 @@ from console.notification.pages import ROUTES as NOTIFICATION
 from console.payment.routes import ROUTES as PAYMENT
 from console.payment_method.routes import ROUTES as PAYMENT_METHOD
 from console.payment_policy.routes import ROUTES as PAYMENT_POLICY
+from console.picker import ROUTES as PICKER
 from console.platform.analytics.routes import ROUTES as PLATFORM_ANALYTICS
 from console.platform.api_key.routes import ROUTES as PLATFORM_API_KEY
 from console.platform.approval.routes import ROUTES as PLATFORM_APPROVAL
@@ -48,7 +49,7 @@ from console.purchase_method.routes import ROUTES as PURCHASE_METHOD
 from console.purchase_order.routes import ROUTES as PURCHASE_ORDER
 from console.report.routes import ROUTES as REPORT
 from console.returns.routes import ROUTES as RETURNS
-from console.search.routes import ROUTES as SEARCH
+from console.search.pages import ROUTES as SEARCH
 from console.secret.pages import ROUTES as SECRET
 from console.spend_control.routes import ROUTES as SPEND_CONTROL
 from console.topup.routes import ROUTES as TOPUP
@@ -82,6 +83,7 @@ _ALL = (
     *PAYMENT,
     *PAYMENT_METHOD,
     *AUTO_TOPUP,
+    *PICKER,
     *PLATFORM_ANALYTICS,
     *PLATFORM_API_KEY,
     *PLATFORM_APPROVAL,
