@@ -36,14 +36,14 @@ class Filter:
         kind: `text`, `search`, `date`, `amount`, `select`, `pick` (by name, of objects of the API), or `tab`, which
             chooses between lists and has no field.
         label: stands over the field, and in the chip.
-        options: pairs of a value and its words, or a noun of `status.STATUSES`.
+        options: pairs of a value and its words, a noun of `status.STATUSES`, or what returns pairs.
         example: a placeholder.
     """
 
     name: str
     kind: str = "text"
     label: str = ""
-    options: lists.Options | str = ()
+    options: lists.Options | str | Callable[[], lists.Options] = ()
     example: str = ""
 
     @property
@@ -51,6 +51,8 @@ class Filter:
         """The options in the reader's language."""
         if isinstance(self.options, str):
             return statuses(self.options)
+        if callable(self.options):
+            return self.options()
         return tuple((value, gettext(words)) for value, words in self.options)
 
 
@@ -62,8 +64,8 @@ def search(label: str, name: str = "q") -> Filter:
     return Filter(name=name, kind="search", label=label)
 
 
-def select(name: str, label: str, options: lists.Options | str) -> Filter:
-    """A choice between words; pairs that begin with `("", "Any")`, or a noun of statuses."""
+def select(name: str, label: str, options: lists.Options | str | Callable[[], lists.Options]) -> Filter:
+    """A choice between words; pairs that begin with `("", "Any")`, a noun of statuses, or what returns pairs."""
     return Filter(name=name, kind="select", label=label, options=options)
 
 
@@ -219,7 +221,7 @@ class Noun:
     async def find(self, visit: Visit) -> Json:
         """Return the object in the address; raises `Refused` where it belongs to another organization."""
         if self.in_list:
-            return await lists.row_of(visit, self.path)
+            return await lists.row_of(visit, self.path, self.key)
         return visit.owned((await visit.ask(self.own(visit))).need(), *self.owners)
 
     def crumbs(self, visit: Visit, it: Json = NO_OBJECT, *, of_list: bool = False) -> tuple[Link, ...]:

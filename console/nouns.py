@@ -19,7 +19,7 @@ from console.escrow.routes import ROUTES as ESCROW
 from console.export.routes import ROUTES as EXPORT
 from console.feedback.routes import ROUTES as FEEDBACK
 from console.free_option.routes import ROUTES as FREE_OPTION
-from console.help.routes import ROUTES as HELP
+from console.help.pages import ROUTES as HELP
 from console.home.routes import ROUTES as HOME
 from console.invoice.routes import ROUTES as INVOICE
 from console.library.routes import ROUTES as LIBRARY
@@ -31,9 +31,7 @@ from console.payment_method.routes import ROUTES as PAYMENT_METHOD
 from console.payment_policy.routes import ROUTES as PAYMENT_POLICY
 from console.picker import ROUTES as PICKER
 from console.platform.analytics.routes import ROUTES as PLATFORM_ANALYTICS
-from console.platform.api_key.routes import ROUTES as PLATFORM_API_KEY
 from console.platform.approval.routes import ROUTES as PLATFORM_APPROVAL
-from console.platform.audit.routes import ROUTES as PLATFORM_AUDIT
 from console.platform.billing_run.routes import ROUTES as PLATFORM_BILLING_RUN
 from console.platform.book.routes import ROUTES as PLATFORM_BOOK
 from console.platform.credit.routes import ROUTES as PLATFORM_CREDIT
@@ -85,9 +83,7 @@ _ALL = (
     *AUTO_TOPUP,
     *PICKER,
     *PLATFORM_ANALYTICS,
-    *PLATFORM_API_KEY,
     *PLATFORM_APPROVAL,
-    *PLATFORM_AUDIT,
     *PLATFORM_BILLING_RUN,
     *PLATFORM_BOOK,
     *PLATFORM_CREDIT,

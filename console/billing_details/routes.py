@@ -8,7 +8,7 @@ from console.billing_details import view
 from console.forms import FormState, blank, read_form, with_summary
 from console.gateway import Wanted
 from console.routing import COMMAND, tenant
-from console.settings.view import tabs
+from console.settings.pages import tabs
 from console.visit import Visit
 from domain.common.access import Permission
 

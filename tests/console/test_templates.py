@@ -254,7 +254,7 @@ FOLLOW_NOTHING = {
         "audit/list.html",
         "key/list.html",
         "session/list.html",
-        "session/links.html",
+        "session/link/list.html",
         "marketplace/list.html",
         "notification/list.html",
         "principal/list.html",
@@ -266,7 +266,7 @@ FOLLOW_NOTHING = {
         # Secrets and grants are set by a few people, seldom.
         *("secret/list.html", "secret/grant/list.html"),
     ),
-    *("platform/api_key/list.html", "platform/audit/list.html", "platform/pricing/list.html"),
+    "platform/pricing/list.html",
 }
 
 
