@@ -369,6 +369,7 @@ class Noun:
         path: str = "",
         done: Done | None = None,
         draft: bool = True,
+        hidden: str = "",
     ) -> None:
         """Add a form on a page of its own; the template is called as the act, such as `new.html`.
 
@@ -391,6 +392,7 @@ class Noun:
             path: of the command below the list, or below the object.
             done: makes the page of what was done; otherwise it leads to the object, or to the list.
             draft: whether what is typed is kept in the browser.
+            hidden: a field whose value is on no page.
         """
         is_change = initial is not None
         at = f"{self.one if is_change else self.at}/{act}"
@@ -431,7 +433,8 @@ class Noun:
             )
             if answer.ok and done:
                 return await done(visit, form, answer)
-            return await visit.concluded(form, answer, self._after(visit, answer), notice, show=ask, names=names)
+            after = self._after(visit, answer)
+            return await visit.concluded(form, answer, after, notice, show=ask, names=names, hidden=hidden)
 
         self.add(at, ask)
         self.add(at, send, *COMMAND)

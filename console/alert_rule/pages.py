@@ -5,12 +5,13 @@ from typing import Any
 
 from starlette.responses import Response
 
-from console import lists
+from console import lists, picker
 from console.alert_rule import terms
-from console.forms import FormState, blank, read_form
+from console.forms import FormState, blank, corrected, read_form
 from console.gateway import Answer, Wanted
-from console.lists import Options
+from console.lists import Choice
 from console.noun import FormPage, Json, Noun, ObjectPage
+from console.payment.view import company
 from console.problems import answered
 from console.routing import COMMAND
 from console.texts import N_, _
@@ -54,13 +55,12 @@ async def show(visit: Visit, form: FormState | None = None, status: int = 200) -
     return await visit.show("alert_rule/list.html", page, values, status)
 
 
-async def _objects(visit: Visit, form: FormState) -> Options:
-    """Return the agents and departments that a rule can be narrowed to, by name: the newest, and the chosen one."""
-    found = list[tuple[str, str]]()
-    for noun, words in (("agents", N_("Agent: %(name)s")), ("departments", N_("Department: %(name)s"))):
-        rows = (await lists.choice(visit, noun, form.value("narrow_to"), organization_id=visit.org_id)).rows
-        found += ((each["id"], _(words, name=each["name"])) for each in rows)
-    return tuple(found)
+async def _choices(visit: Visit, form: FormState) -> dict[str, Choice]:
+    """Return the agents and departments that a rule can be narrowed to."""
+    return {
+        name: await lists.choice(visit, noun, form.value(name), organization_id=visit.org_id)
+        for name, noun in terms.PICKED.items()
+    }
 
 
 def _channels(mine: Answer, form: FormState) -> tuple[tuple[str, str, str], ...]:
@@ -85,16 +85,17 @@ async def _form(
         form=form,
         label=label,
         lead=more.pop("fires", ""),
+        choices=more.pop("choices", {}),
     )
     values = {
         "metrics": metrics.need()["data"],
+        "providers": tuple((name, company(name)) for name in ("stripe", "paypal", "crypto")),
         "figures": tuple((each["name"], each["description"]) for each in metrics.need()["data"]),
         "roles": terms.callable_by(platform=visit.me.is_platform),
         "channels": _channels(mine, form),
         "steps": terms.steps_of(form),
         "is_new": False,
         "built_in": False,
-        "objects": (),
         "remove": "",
     }
     return await visit.show("alert_rule/set.html", page, values | more, status)
@@ -104,13 +105,16 @@ async def ask_to_create(visit: Visit, form: FormState | None = None, status: int
     visit.need(Permission.MANAGE_ALERT_RULES)
     answers = await visit.ask_all(metrics=_METRICS, channels=_OWN)
     first = form or blank(severity="warning", enabled="on", window="1d", cool_down="1h")
-    more: dict[str, Any] = {"is_new": True, "objects": await _objects(visit, first)}
+    more: dict[str, Any] = {"is_new": True, "choices": await _choices(visit, first)}
     title, label = _("Create alert rule"), _("Create rule")
     return await _form(visit, title, label, first, answers["metrics"], answers["channels"], status, **more)
 
 
 async def create(visit: Visit) -> Response:
     form = await read_form(visit.request, "name", *terms.FIELDS, *terms.CALLED_FIELDS, many=(terms.CHANNELS,))
+    form, errors = await picker.resolved(visit, form, terms.PICKED)
+    if errors:
+        return await ask_to_create(visit, corrected(form, errors), 422)
     body = {"name": form.text("name"), **terms.rule(form), **visit.scope}
     answer = await visit.command("POST", RULES.path, body, form.key)
     names, after = terms.names_in(form), RULES.listed(visit)
@@ -125,7 +129,7 @@ async def show_one(visit: Visit, form: FormState | None = None, status: int = 20
     shown = replace(form, values={"enabled": "off", **form.values}) if form else terms.typed(found)
     more: dict[str, Any] = {
         "built_in": built_in,
-        "objects": await _objects(visit, shown) if may_change and not built_in else (),
+        "choices": await _choices(visit, shown) if may_change and not built_in else {},
         "remove": f"{RULES.here(visit)}/delete" if may_change and found["created_at"] is not None else "",
     }
     if built_in or not may_change:
@@ -137,6 +141,9 @@ async def show_one(visit: Visit, form: FormState | None = None, status: int = 20
 async def change(visit: Visit) -> Response:
     """Replace a rule; of a built-in one, whether it is on, its severity and its recipients."""
     form = await read_form(visit.request, *terms.FIELDS, *terms.CALLED_FIELDS, many=(terms.CHANNELS,))
+    form, errors = await picker.resolved(visit, form, terms.PICKED)
+    if errors:
+        return await show_one(visit, corrected(form, errors), 422)
     body = terms.switch(form) if (await RULES.find(visit))["built_in"] else terms.rule(form)
     answer = await visit.command("PUT", RULES.own(visit), body, form.key, query=visit.scope)
     names, after = terms.names_in(form), RULES.listed(visit)

@@ -16,8 +16,11 @@ from domain.messages.alert.metrics import METRICS, ConditionType
 from domain.messages.alert.rules import MAX_STEPS
 
 C = ConditionType
+#: A metric can be narrowed to one of these; agents and departments are picked by name.
+PICKED = {"agent_id": "agents", "department_id": "departments"}
+FILTERS = (*PICKED, "control_id", "provider")
 FIELDS = (
-    *("metric", "narrow", "narrow_to", "type", "threshold", "measure", "direction", "of", "period"),
+    *("metric", *FILTERS, "type", "threshold", "measure", "direction", "of", "period"),
     *("window", "cool_down", "severity", "description", "enabled"),
 )
 #: Who is called, one after the other: the fields of each step.
@@ -41,9 +44,9 @@ _WORDS = {
 #: Fields of the API that the form calls otherwise.
 NAMES = {
     **{f"condition.{name}": name for name in ("type", "threshold", "measure", "direction", "of", "period")},
-    **{f"filter.{name}": "narrow_to" for name in ("agent_id", "department_id", "control_id", "provider")},
+    **{f"filter.{name}": name for name in FILTERS},
     "condition": "type",
-    "filter": "narrow",
+    "filter": "agent_id",
 }
 
 
@@ -92,8 +95,8 @@ def rule(form: Form) -> dict[str, Any]:
         condition["period"] = period(form.text("period"))
     body: dict[str, Any] = {"metric": form.text("metric"), "condition": condition, **switch(form)}
     body |= {name: period(form.text(name)) for name in ("window", "cool_down") if form.maybe(name)}
-    if form.maybe("narrow"):
-        body["filter"] = {form.text("narrow"): form.text("narrow_to")}
+    if narrowed := {name: form.text(name) for name in FILTERS if form.maybe(name)}:
+        body["filter"] = narrowed
     return body | ({"description": form.text("description")} if form.maybe("description") else {})
 
 
@@ -108,8 +111,7 @@ def typed(found: Mapping[str, Any]) -> FormState:
     values |= {name: condition.get(name) or "" for name in ("type", "measure", "direction", "of")}
     values["threshold"] = written(condition.get("threshold") or "")
     values["period"] = period_typed(condition.get("period") or "")
-    for name, value in found["filter"].items():
-        values |= {"narrow": name, "narrow_to": value}
+    values |= found["filter"]
     for (role, after), step in zip(STEPS, found["ladder"] or (), strict=False):
         values |= {role: step["role"], after: period_typed(step["after"] or "")}
     values |= {"enabled": "on" if found["enabled"] else "off"}

@@ -22,11 +22,11 @@ from console.forms import (
 from console.gateway import Answer, Refused, Wanted
 from console.lists import ListResult
 from console.noun import FormPage, Json, Noun, pick, search
-from console.problems import Reaction, answered, reaction_to
+from console.problems import answered
 from console.refusals import not_found
 from console.routing import COMMAND
 from console.texts import N_, _, gettext
-from console.visit import ShowAgain, Visit
+from console.visit import Visit
 from console.widgets import Tab, address
 from domain.common.access import Permission
 from domain.common.errors import Invalid
@@ -34,8 +34,6 @@ from domain.secrets.grant import HttpMethod, matches
 from domain.secrets.secret import check_path
 from domain.secrets.secret_use.placing import PLACES
 
-#: Shown where the answer to a value is missing: the form cannot hold what was typed.
-_NOT_KNOWN = N_("It is not known whether the value was stored. Enter the same value again: it is not stored twice.")
 _VALUE = "value"
 
 
@@ -147,40 +145,11 @@ async def store(visit: Visit) -> Response:
     try:
         path = check_path(form.text("path"))
     except Invalid as wrong:
-        return await ask_to_store(visit, corrected(_without_value(form), {"path": wrong.detail}), 422)
-    return await _send(visit, form, "PUT", path, body, "secret.stored", ask_to_store)
-
-
-async def ask_to_replace(visit: Visit, form: FormState | None = None, status: int = 200) -> Response:
-    visit.need(Permission.MANAGE_SECRETS)
-    found = await SECRETS.find(visit)
-    return await _shown(visit, "replace", _("New value"), _("Save value"), form or blank(), status, found)
-
-
-async def replace_value(visit: Visit) -> Response:
-    form = await read_form(visit.request, _VALUE, "grace")
-    body = {"kind": (await SECRETS.find(visit))["kind"], _VALUE: form.values.get(_VALUE, ""), **_grace(form)}
-    return await _send(visit, form, "PUT", _path(visit), body, "secret.replaced", ask_to_replace)
-
-
-async def ask_to_rotate(visit: Visit, form: FormState | None = None, status: int = 200) -> Response:
-    visit.need(Permission.MANAGE_SECRETS)
-    found = await _rotating(visit)
-    title = _("Replace %(path)s now?", path=found["path"])
-    return await _shown(visit, "rotate", title, _("Replace value"), form or blank(), status, found)
-
-
-async def rotate(visit: Visit) -> Response:
-    form = await read_form(visit.request, _VALUE, "grace")
-    body = {name: form.values[name] for name in (_VALUE,) if name in form.values} | _grace(form)
-    return await _send(visit, form, "POST", f"{_path(visit)}/rotate", body, "secret.rotated", ask_to_rotate)
-
-
-async def _rotating(visit: Visit) -> Json:
-    found = await SECRETS.find(visit)
-    if found["rotation"] is None:
-        raise Refused(not_found(visit.request))
-    return found
+        kept = replace(form, values={**form.values, _VALUE: ""})
+        return await ask_to_store(visit, corrected(kept, {"path": wrong.detail}), 422)
+    answer = await visit.command("PUT", f"{SECRETS.path}/{path}", body, form.key)
+    after = SECRETS.here(visit, path)
+    return await visit.concluded(form, answer, after, "secret.stored", show=ask_to_store, hidden=_VALUE)
 
 
 def _grace(form: Form) -> dict[str, str]:
@@ -188,18 +157,14 @@ def _grace(form: Form) -> dict[str, str]:
     return {"grace": period(form.text("grace"))} if form.maybe("grace") else {}
 
 
-def _without_value(form: Form) -> Form:
-    return replace(form, values={**form.values, _VALUE: ""})
+def _value(form: Form) -> Json:
+    return {name: form.values[name] for name in ("kind", _VALUE) if name in form.values} | _grace(form)
 
 
-async def _send(visit: Visit, form: Form, method: str, path: str, body: Json, notice: str, show: ShowAgain) -> Response:
-    """Give a command with a value, which is on no page afterwards."""
-    answer = await visit.command(method, f"{SECRETS.path}/{path}", body, form.key)
-    form = _without_value(form)
-    if answer.problem is not None and reaction_to(answer.problem) is Reaction.UNKNOWN:
-        return await show(visit, with_summary(again(form, answer, same_key=True), gettext(_NOT_KNOWN)), 503)
-    after = SECRETS.here(visit, path.removesuffix("/rotate"))
-    return await visit.concluded(form, answer, after, notice, show=show)
+async def _of_rotation(visit: Visit, _form: FormState, secret: Json) -> Json:
+    if secret["rotation"] is None:
+        raise Refused(not_found(visit.request))
+    return {"by_hand": secret["rotation"]["rotator"] == "manual"}
 
 
 async def ask_to_open(visit: Visit, form: FormState | None = None, status: int = 200) -> Response:
@@ -246,7 +211,9 @@ async def _of_destruction(visit: Visit, secret: Json) -> Json:
 
 async def _of_stop(visit: Visit, secret: Json) -> Json:
     here, facts = f"{SECRETS.here(visit)}/stop", ((_("Secret"), secret["path"]),)
-    if stops((await _rotating(visit))["rotation"]) != "give_up":
+    if secret["rotation"] is None:
+        raise Refused(not_found(visit.request))
+    if stops(secret["rotation"]) != "give_up":
         effect = _("The target is reset to the value in use. Then the new value is destroyed.")
         return {"title": _("Stop the rotation?"), "action": here, "facts": facts, "effect": (effect,)}
     return {
@@ -295,13 +262,32 @@ SECRETS.list(search(N_("Path")), values=_of_secrets, around=_tabs)
 SECRETS.page(values=_of_secret, extra=_around)
 SECRETS.add("/secrets/new", ask_to_store)
 SECRETS.add("/secrets/new", store, *COMMAND)
-for _act, _ask, _do in (
-    ("replace", ask_to_replace, replace_value),
-    ("rotate", ask_to_rotate, rotate),
-    ("open", ask_to_open, open_it),
-):
-    SECRETS.add(f"/secrets/{{id}}/{_act}", _ask)
-    SECRETS.add(f"/secrets/{{id}}/{_act}", _do, *COMMAND)
+SECRETS.add(f"{SECRETS.one}/open", ask_to_open)
+SECRETS.add(f"{SECRETS.one}/open", open_it, *COMMAND)
+SECRETS.form(
+    "replace",
+    "secret.replaced",
+    *("kind", _VALUE, "grace"),
+    title=N_("New value"),
+    lead=N_("The value is encrypted when it is stored, and not shown again here."),
+    label=N_("Save value"),
+    initial=lambda it: {"kind": it["kind"]},
+    body=_value,
+    method="PUT",
+    hidden=_VALUE,
+)
+SECRETS.form(
+    "rotate",
+    "secret.rotated",
+    *(_VALUE, "grace"),
+    title=N_("Replace %(path)s now?"),
+    label=N_("Replace value"),
+    initial=lambda _it: {},
+    body=_value,
+    values=_of_rotation,
+    path="/rotate",
+    hidden=_VALUE,
+)
 SECRETS.question(
     "destroy",
     "secret.destroyed",

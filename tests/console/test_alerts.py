@@ -24,7 +24,10 @@ ALERT: dict[str, Any] = {
 def shown(*permissions: Permission, operates: bool = False, across: bool = False, **changes: Any) -> str:
     page = list_page(across=across)
     values = {"title_of": title_of, "advice": advice_for, "operates": operates, "snoozed": AT}
-    link = lambda id, org_id=None: f"/{org_id or 'own'}/{id}"  # noqa: E731
+
+    def link(id: str, org_id: str | None = None) -> str:
+        return f"/{org_id or 'own'}/{id}"
+
     return render("alert/list.html", page, *permissions, link=link, rows=[{**ALERT, **changes}], **values)
 
 

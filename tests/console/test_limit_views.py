@@ -1,4 +1,4 @@
-"""What the pages of alerts, webhook endpoints, usage and limits make of answers: each state, and what is typed."""
+"""What the pages of usage and limits make of answers: each state, and what is typed."""
 
 from datetime import UTC, date, datetime
 from typing import Any
@@ -20,9 +20,8 @@ NOTHING = Answer(status=200, request_id="req_1", body={"data": [], "next_cursor"
 SILENT = Answer(status=503, request_id="req_1", problem=Problem(status=503, code="internal", title="", detail=""))
 
 
-HOOK, SETTINGS = "whe_01kar6x0qmf9rv4w7n2h8d3s5c", "/console/org_1/alerts/settings"
 ESCROW, ORDER = "esc_01kar6x0qmf9rv4w7n2h8d3s5c", "por_01kar6x0qmf9rv4w7n2h8d3s5c"
-OF_ALERT, MENTIONED = "ctl_01kar6x0qmf9rv4w7n2h8d3s5c", "agt_01kar6x0qmf9rv4w7n2h8d3s5c"
+MENTIONED = "agt_01kar6x0qmf9rv4w7n2h8d3s5c"
 
 
 def found(*rows: dict[str, Any], following: str | None = None, **given: str) -> ListResult:

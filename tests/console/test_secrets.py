@@ -117,7 +117,7 @@ async def test_outcome_that_is_not_known_keeps_the_key_and_not_the_value():
 async def test_new_value_takes_over_and_the_one_before_is_destroyed_by_hand(org: Tenant, owner: Visitor):
     await store(org, owner)
     here = f"/console/{org.org_id}{PAGE}"
-    replaced = await send(owner, f"{here}/replace", value="another", grace="7d")
+    replaced = await send(owner, f"{here}/replace", kind="api_key", value="another", grace="7d")
     assert replaced.headers["location"] == f"{here}?notice=secret.replaced"
     assert {each["number"]: each["status"] for each in await versions(org)} == {2: "current", 1: "previous"}
     asked = await owner.get(f"{here}/destroy?number=2")
