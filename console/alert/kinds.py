@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from console.texts import N_
-from domain.messages.texts import TEXTS
+from console.lists import Options
+from console.texts import N_, _, language
+from domain.messages import texts
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,8 +17,6 @@ class Advice:
     label: str = ""
 
 
-#: The kinds of alerts, and what people call them.
-KINDS: Mapping[str, str] = dict(sorted(TEXTS["en"].alerts.items(), key=lambda pair: pair[1]))
 TOP_UP = "top-up"
 #: Pages, by their addresses and names.
 _LIMITS, _USAGE = ("limits", N_("Limits")), ("usage", N_("Usage"))
@@ -135,6 +134,17 @@ ADVICE: Mapping[str, Advice] = dict.fromkeys(
         N_("Fix the receiver, then enable the endpoint. Events are kept."), *_ENDPOINTS
     ),
 }
+
+
+def title_of(kind: str) -> str:
+    """Return the title of a kind in the reader's language; that of a custom rule is its name."""
+    return texts.title_of(kind, language() if language() in texts.TEXTS else "en")
+
+
+def kinds() -> Options:
+    """Return the kinds of alerts as options of a filter, by their titles."""
+    pairs = ((kind, title_of(kind)) for kind in texts.TEXTS["en"].alerts)
+    return (("", _("Any")), *sorted(pairs, key=lambda pair: pair[1].casefold()))
 
 
 def advice_for(kind: str) -> Advice:

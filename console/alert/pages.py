@@ -3,19 +3,18 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from console.alert.kinds import KINDS, TOP_UP, Advice, advice_for
+from console.alert.kinds import TOP_UP, Advice, advice_for, kinds, title_of
 from console.lists import ListResult
 from console.noun import Json, Noun, pick, search, select, tab
 from console.routing import platform, tenant
 from console.texts import N_
 from console.visit import Visit
 from domain.common.access import Permission
-from domain.messages.texts import title_of
 
 _SEVERITIES = (("", N_("Any")), ("critical", N_("Critical")), ("warning", N_("Warning")), ("info", N_("Notice")))
 _FILTERS = (
     search(N_("Text")),
-    select("kind", N_("Kind"), (("", N_("Any")), *KINDS.items())),
+    select("kind", N_("Kind"), kinds),
     select("severity", N_("Severity"), _SEVERITIES),
     tab("status"),
 )

@@ -6,6 +6,7 @@ from typing import Any
 from starlette.responses import Response
 
 from console import lists, picker
+from console.alert.kinds import title_of
 from console.alert_rule import terms
 from console.forms import FormState, blank, corrected, read_form
 from console.gateway import Answer, Wanted
@@ -18,7 +19,6 @@ from console.texts import N_, _
 from console.visit import Visit
 from domain.common.access import Permission
 from domain.messages.notification.channel import ChannelStatus
-from domain.messages.texts import title_of
 
 #: The channels that a rule's author can name: their own.
 _OWN: Wanted = ("/notifications/channels", {})

@@ -2,11 +2,10 @@
 
 from typing import Any
 
-from console.alert.kinds import ADVICE, advice_for
+from console.alert.kinds import ADVICE, advice_for, title_of
 from domain.common.access import Permission
 from domain.messages.alert.kinds import KINDS
 from domain.messages.alert.rules import BUILT_IN
-from domain.messages.texts import title_of
 from tests.console.rendering import list_page, render
 from tests.console.walking import text_of
 from tests.support.cases import for_each
