@@ -370,6 +370,7 @@ class Noun:
         done: Done | None = None,
         draft: bool = True,
         hidden: str = "",
+        need: Permission | None = None,
     ) -> None:
         """Add a form on a page of its own; the template is called as the act, such as `new.html`.
 
@@ -393,12 +394,13 @@ class Noun:
             done: makes the page of what was done; otherwise it leads to the object, or to the list.
             draft: whether what is typed is kept in the browser.
             hidden: a field whose value is on no page.
+            need: the permission for this form, where it is not that of the others.
         """
         is_change = initial is not None
         at = f"{self.one if is_change else self.at}/{act}"
 
         async def ask(visit: Visit, form: FormState | None = None, status: int = 200) -> Response:
-            visit.need(self.change)
+            visit.need(need or self.change)
             it = await self.find(visit) if is_change else NO_OBJECT
             shown = form or (start(visit) if start else blank(**(initial(it) if initial else {})))
             choices = {

@@ -1,7 +1,6 @@
 """Alert rules, below the alerts: listed, created, changed, switched, deleted or reset."""
 
 from dataclasses import replace
-from typing import Any
 
 from starlette.responses import Response
 
@@ -37,7 +36,6 @@ RULES = _Rules(
     above=((N_("Alerts"), "/alerts"),),
     change=Permission.MANAGE_ALERT_RULES,
 )
-_METRICS: Wanted = (f"{RULES.path}/metrics", {})
 
 
 def named(rule: Json) -> str:
@@ -74,80 +72,61 @@ def _channels(mine: Answer, form: FormState) -> tuple[tuple[str, str, str], ...]
     return (*own.values(), *((each, each, _("Of another person")) for each in others))
 
 
-async def _form(
-    visit: Visit, title: str, label: str, form: FormState, metrics: Answer, mine: Answer, status: int, **more: Any
-) -> Response:
+async def show_one(visit: Visit, form: FormState | None = None, status: int = 200) -> Response:
+    """Show the form of a new rule, or of the one in the address."""
+    is_new, may_change = "id" not in visit.request.path_params, visit.may(Permission.MANAGE_ALERT_RULES)
+    wanted: dict[str, Wanted] = {} if is_new else {"it": (RULES.own(visit), visit.scope)}
+    if is_new:
+        visit.need(Permission.MANAGE_ALERT_RULES)
+    answers = await visit.ask_all(metrics=(f"{RULES.path}/metrics", {}), channels=_OWN, **wanted)
+    metrics, rule = answers["metrics"].need()["data"], {} if is_new else visit.owned(answers["it"].need())
+    built_in = bool(rule and rule["built_in"])
+    # A box that is not ticked is not sent, and is no empty field.
+    kept = replace(form, values={"enabled": "off", **form.values}) if form else None
+    shown = kept or (
+        terms.typed(rule) if rule else blank(severity="warning", enabled="on", window="1d", cool_down="1h")
+    )
     page = FormPage(
-        title=title,
+        title=named(rule) if rule else _("Create alert rule"),
         crumbs=RULES.crumbs(visit),
         base=visit.base,
-        action=visit.request.url.path.removesuffix("/switch"),
-        form=form,
-        label=label,
-        lead=more.pop("fires", ""),
-        choices=more.pop("choices", {}),
+        action=visit.request.url.path,
+        form=shown,
+        label=_("Edit rule") if rule else _("Create rule"),
+        # A rule that the reader cannot write says itself when it fires.
+        lead=terms.words(rule, await visit.naming([rule], "filter")) if built_in or not may_change else "",
+        choices=await _choices(visit, shown) if may_change and not built_in else {},
     )
     values = {
-        "metrics": metrics.need()["data"],
+        "metrics": metrics,
         "providers": tuple((name, company(name)) for name in ("stripe", "paypal", "crypto")),
-        "figures": tuple((each["name"], each["description"]) for each in metrics.need()["data"]),
+        "figures": tuple((each["name"], each["description"]) for each in metrics),
         "roles": terms.callable_by(platform=visit.me.is_platform),
-        "channels": _channels(mine, form),
-        "steps": terms.steps_of(form),
-        "is_new": False,
-        "built_in": False,
-        "remove": "",
-    }
-    return await visit.show("alert_rule/set.html", page, values | more, status)
-
-
-async def ask_to_create(visit: Visit, form: FormState | None = None, status: int = 200) -> Response:
-    visit.need(Permission.MANAGE_ALERT_RULES)
-    answers = await visit.ask_all(metrics=_METRICS, channels=_OWN)
-    first = form or blank(severity="warning", enabled="on", window="1d", cool_down="1h")
-    more: dict[str, Any] = {"is_new": True, "choices": await _choices(visit, first)}
-    title, label = _("Create alert rule"), _("Create rule")
-    return await _form(visit, title, label, first, answers["metrics"], answers["channels"], status, **more)
-
-
-async def create(visit: Visit) -> Response:
-    form = await read_form(visit.request, "name", *terms.FIELDS, *terms.CALLED_FIELDS, many=(terms.CHANNELS,))
-    form, errors = await picker.resolved(visit, form, terms.PICKED)
-    if errors:
-        return await ask_to_create(visit, corrected(form, errors), 422)
-    body = {"name": form.text("name"), **terms.rule(form), **visit.scope}
-    answer = await visit.command("POST", RULES.path, body, form.key)
-    names, after = terms.names_in(form), RULES.listed(visit)
-    return await visit.concluded(form, answer, after, "rule.written", show=ask_to_create, names=names)
-
-
-async def show_one(visit: Visit, form: FormState | None = None, status: int = 200) -> Response:
-    answers = await visit.ask_all(it=(RULES.own(visit), visit.scope), metrics=_METRICS, channels=_OWN)
-    found = visit.owned(answers["it"].need())
-    may_change, built_in = visit.may(Permission.MANAGE_ALERT_RULES), found["built_in"]
-    # A box that is not ticked is not sent, and is no empty field.
-    shown = replace(form, values={"enabled": "off", **form.values}) if form else terms.typed(found)
-    more: dict[str, Any] = {
+        "channels": _channels(answers["channels"], shown),
+        "steps": terms.steps_of(shown),
+        "is_new": is_new,
         "built_in": built_in,
-        "choices": await _choices(visit, shown) if may_change and not built_in else {},
-        "remove": f"{RULES.here(visit)}/delete" if may_change and found["created_at"] is not None else "",
+        "remove": f"{RULES.here(visit)}/delete" if may_change and rule and rule["created_at"] is not None else "",
     }
-    if built_in or not may_change:
-        more["fires"] = terms.words(found, await visit.naming([found], "filter"))
-    title, label = named(found), _("Edit rule")
-    return await _form(visit, title, label, shown, answers["metrics"], answers["channels"], status, **more)
+    return await visit.show("alert_rule/set.html", page, values, status)
 
 
-async def change(visit: Visit) -> Response:
-    """Replace a rule; of a built-in one, whether it is on, its severity and its recipients."""
-    form = await read_form(visit.request, *terms.FIELDS, *terms.CALLED_FIELDS, many=(terms.CHANNELS,))
+async def save(visit: Visit) -> Response:
+    """Create a rule, or replace one; of a built-in one, whether it is on, its severity and its recipients."""
+    is_new = "id" not in visit.request.path_params
+    names = (*(("name",) if is_new else ()), *terms.FIELDS, *terms.CALLED_FIELDS)
+    form = await read_form(visit.request, *names, many=(terms.CHANNELS,))
     form, errors = await picker.resolved(visit, form, terms.PICKED)
     if errors:
         return await show_one(visit, corrected(form, errors), 422)
-    body = terms.switch(form) if (await RULES.find(visit))["built_in"] else terms.rule(form)
-    answer = await visit.command("PUT", RULES.own(visit), body, form.key, query=visit.scope)
-    names, after = terms.names_in(form), RULES.listed(visit)
-    return await visit.concluded(form, answer, after, "rule.changed", show=show_one, names=names)
+    if is_new:
+        body = {"name": form.text("name"), **terms.rule(form), **visit.scope}
+        answer = await visit.command("POST", RULES.path, body, form.key)
+    else:
+        body = terms.switch(form) if (await RULES.find(visit))["built_in"] else terms.rule(form)
+        answer = await visit.command("PUT", RULES.own(visit), body, form.key, query=visit.scope)
+    notice, after = "rule.written" if is_new else "rule.changed", RULES.listed(visit)
+    return await visit.concluded(form, answer, after, notice, show=show_one, names=terms.names_in(form))
 
 
 async def switch(visit: Visit) -> Response:
@@ -169,10 +148,9 @@ async def _of_deletion(visit: Visit, rule: Json) -> Json:
 
 
 RULES.add(RULES.at, show)
-RULES.add(f"{RULES.at}/new", ask_to_create)
-RULES.add(f"{RULES.at}/new", create, *COMMAND)
-RULES.add(RULES.one, show_one)
-RULES.add(RULES.one, change, *COMMAND)
+for _path in (f"{RULES.at}/new", RULES.one):
+    RULES.add(_path, show_one)
+    RULES.add(_path, save, *COMMAND)
 RULES.add(f"{RULES.one}/switch", switch, *COMMAND)
 RULES.question(
     "delete",

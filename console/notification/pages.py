@@ -93,24 +93,24 @@ async def add(visit: Visit) -> Response:
     return await visit.concluded(form, answer, after, "channel.added", show=show_channels, names=names)
 
 
-async def _preferences(
-    visit: Visit, status: int, *, form: FormState | None = None, times: FormState | None = None
-) -> Response:
+async def show_preferences(visit: Visit, form: FormState | None = None, status: int = 200) -> Response:
+    """Show how soon the reader hears of what over one channel, and when nothing is sent."""
     visit.need(Permission.BE_NOTIFIED)
     answers = await visit.ask_all(it=(_PREFERENCES, {}), channels=(CHANNELS.path, {}))
     it, channels, here = answers["it"].need(), answers["channels"], f"/console{_PREFERENCES}"
+    is_of_times = visit.request.url.path == f"{here}/times"
+    times, form = (form, None) if is_of_times else (None, form)
     named = {INBOX: _("Inbox")}
     for each in channels.body["data"] if channels.ok else ():
         named[each["id"]] = f"{each['kind'].capitalize()}: {each['target']}"
     way = form.value("channel") if form else visit.chosen("channel").get("channel", INBOX)
     way = way if way in named else INBOX
+    ways = tuple(Tab(label=name, href=f"{here}?channel={each}", current=each == way) for each, name in named.items())
     page = FormPage(title=_("Preferences"), base=visit.base, action=here, form=form or blank())
     values = {
         "it": it,
         "parts": _parts(visit),
-        "ways": tuple(
-            Tab(label=name, href=f"{here}?channel={each}", current=each == way) for each, name in named.items()
-        ),
+        "ways": ways,
         "way": way,
         "times": times or blank(**_times(it)),
         "languages": LANGUAGES,
@@ -118,15 +118,6 @@ async def _preferences(
         "zones": tuple((name, name.replace("_", " ")) for name in zones()),
     }
     return await visit.show("notification/preferences.html", page, values, status)
-
-
-async def show_preferences(visit: Visit, form: FormState | None = None, status: int = 200) -> Response:
-    """Show how soon the reader hears of what over one channel, and when nothing is sent."""
-    return await _preferences(visit, status, form=form)
-
-
-async def _show_times(visit: Visit, form: FormState, status: int) -> Response:
-    return await _preferences(visit, status, times=form)
 
 
 def _times(found: Json) -> dict[str, str]:
@@ -170,7 +161,7 @@ async def set_times(visit: Visit) -> Response:
     body["quiet_hours"] = quiet if any(quiet.values()) else None
     answer = await visit.command("PUT", _PREFERENCES, body, form.key)
     names, after = {"quiet_hours": "quiet_hours_starts"}, f"/console{_PREFERENCES}"
-    return await visit.concluded(form, answer, after, "notification.clock", show=_show_times, names=names)
+    return await visit.concluded(form, answer, after, "notification.clock", show=show_preferences, names=names)
 
 
 NOTIFICATIONS.list(

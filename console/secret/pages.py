@@ -11,13 +11,11 @@ from console.forms import (
     Form,
     FormRefused,
     FormState,
-    again,
     blank,
     corrected,
     new_key,
     period,
     read_form,
-    with_summary,
 )
 from console.gateway import Answer, Refused, Wanted
 from console.lists import ListResult
@@ -35,6 +33,7 @@ from domain.secrets.secret import check_path
 from domain.secrets.secret_use.placing import PLACES
 
 _VALUE = "value"
+_LEAD = N_("The value is encrypted when it is stored, and not shown again here.")
 
 
 class _Secrets(Noun):
@@ -116,26 +115,18 @@ def stops(rotation: Json) -> str:
     return "give_up" if rotation["failures"] and rotation["status"] in {"failed", "promoted"} else ""
 
 
-async def _shown(
-    visit: Visit, template: str, title: str, label: str, form: FormState, status: int, secret: Json | None = None
-) -> Response:
-    """Answer with a form of the list, or of one secret."""
-    page = FormPage(
-        title=title,
-        crumbs=SECRETS.crumbs(visit, secret or {}),
-        base=visit.base,
-        action=visit.request.url.path,
-        form=form,
-        label=label,
-        lead=_("The value is encrypted when it is stored, and not shown again here."),
-    )
-    return await visit.show(f"secret/{template}.html", page, {"it": secret} if secret else {}, status)
-
-
 async def ask_to_store(visit: Visit, form: FormState | None = None, status: int = 200) -> Response:
     visit.need(Permission.MANAGE_SECRETS)
-    shown = form or blank(path="api_keys/", kind="api_key")
-    return await _shown(visit, "new", _("Create secret"), _("Create secret"), shown, status)
+    page = FormPage(
+        title=_("Create secret"),
+        crumbs=SECRETS.crumbs(visit),
+        base=visit.base,
+        action=f"{SECRETS.listed(visit)}/new",
+        form=form or blank(path="api_keys/", kind="api_key"),
+        label=_("Create secret"),
+        lead=gettext(_LEAD),
+    )
+    return await visit.show("secret/new.html", page, {}, status)
 
 
 async def store(visit: Visit) -> Response:
@@ -167,24 +158,9 @@ async def _of_rotation(visit: Visit, _form: FormState, secret: Json) -> Json:
     return {"by_hand": secret["rotation"]["rotator"] == "manual"}
 
 
-async def ask_to_open(visit: Visit, form: FormState | None = None, status: int = 200) -> Response:
-    found = await SECRETS.find(visit)
-    title = _("Show %(path)s?", path=found["path"])
-    return await _shown(visit, "open", title, _("Show value"), form or blank(), status, found)
-
-
-async def open_it(visit: Visit) -> Response:
-    """Show a value; it is on the page that answers, and nowhere else."""
-    form = await read_form(visit.request, "purpose", "version")
+def _opening(form: Form) -> Json:
     body: dict[str, Any] = {"purpose": form.text("purpose")}
-    body |= {"version": form.whole("version")} if form.maybe("version") else {}
-    answer = await visit.command("POST", f"{SECRETS.own(visit)}/open", body, form.key)
-    if answer.ok:
-        return await SECRETS.once("opened", lambda value: str(value["path"]))(visit, form, answer)
-    problem = answer.problem
-    if problem is not None and problem.code.startswith("secret.") and answer.status == 403:
-        return await ask_to_open(visit, with_summary(again(form, answer), problem.detail), 403)
-    return await visit.refused(form, answer, ask_to_open)
+    return body | ({"version": form.whole("version")} if form.maybe("version") else {})
 
 
 def _version(visit: Visit) -> str:
@@ -262,14 +238,25 @@ SECRETS.list(search(N_("Path")), values=_of_secrets, around=_tabs)
 SECRETS.page(values=_of_secret, extra=_around)
 SECRETS.add("/secrets/new", ask_to_store)
 SECRETS.add("/secrets/new", store, *COMMAND)
-SECRETS.add(f"{SECRETS.one}/open", ask_to_open)
-SECRETS.add(f"{SECRETS.one}/open", open_it, *COMMAND)
+SECRETS.form(
+    "open",
+    "",
+    *("purpose", "version"),
+    title=N_("Show %(path)s?"),
+    lead=N_("The value is shown once, on the next page. The access log records that you read it, and why."),
+    label=N_("Show value"),
+    initial=lambda _it: {},
+    body=_opening,
+    path="/open",
+    done=SECRETS.once("opened", lambda it: str(it["path"])),
+    need=Permission.READ,
+)
 SECRETS.form(
     "replace",
     "secret.replaced",
     *("kind", _VALUE, "grace"),
     title=N_("New value"),
-    lead=N_("The value is encrypted when it is stored, and not shown again here."),
+    lead=_LEAD,
     label=N_("Save value"),
     initial=lambda it: {"kind": it["kind"]},
     body=_value,
