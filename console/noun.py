@@ -560,8 +560,10 @@ class Noun:
 
     def _after(self, visit: Visit, answer: Answer | None) -> str:
         """Return where a command leads on to: the page of its object, or the list where objects have no page."""
+        if self._show is None:
+            return self.listed(visit)
         id = visit.request.path_params.get("id") or (answer.body[self.key] if answer is not None and answer.ok else "")
-        return self.here(visit, id) if self._show and id else self.listed(visit)
+        return self.here(visit, id) if id else self.listed(visit)
 
 
 def shown_filters(visit: Visit, filters: tuple[Filter, ...], *, days: bool) -> tuple[Filter, ...]:

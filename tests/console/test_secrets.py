@@ -76,7 +76,7 @@ async def test_value_is_stored_and_shown_on_the_page_that_opens_it_alone(org: Te
 async def test_who_is_granted_nothing_is_told_so_where_it_asks(org: Tenant, owner: Visitor):
     await store(org, owner)
     answer = await send(owner, f"/console/{org.org_id}{PAGE}/open", purpose="Curious", version="")
-    assert answer.status_code == 422
+    assert answer.status_code == 403
     assert "No active grant allows this" in answer.text
     assert CANARY not in answer.text
 

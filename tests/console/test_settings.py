@@ -174,3 +174,15 @@ async def test_foreign_key_is_not_there(owner: Visitor, tenant: Tenant, stranger
     (key, *_) = good(await stranger.owner.get("/api-keys"))["data"]
     answer = await owner.get(f"/console/{tenant.org_id}/settings/keys/{key['id']}/revoke")
     assert answer.status_code == 404
+
+
+async def test_person_is_invited_listed_and_revoked(owner: Visitor, tenant: Tenant) -> None:
+    people = f"/console/{tenant.org_id}/people"
+    fields = {"command": await owner.form(f"{people}/new"), "email": "maria@acme.example", "role": "member"}
+    assert (await owner.post(f"{people}/new", fields)).headers["location"] == f"{people}?notice=person.invited"
+    revoke = f"{people}/maria@acme.example/revoke"
+    assert f'href="{revoke}"' in (await owner.get(people)).text.replace("%40", "@")
+    assert "The link in the mail stops working." in (await owner.get(revoke)).text
+    answer = await owner.post(revoke, {"command": await owner.form(revoke)})
+    assert answer.headers["location"] == f"{people}?notice=person.revoked"
+    assert "maria@acme.example" not in (await owner.get(people)).text
