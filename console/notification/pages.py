@@ -4,7 +4,6 @@ from typing import Any
 
 from starlette.responses import Response
 
-from console.choices import zones
 from console.forms import FormState, blank, read_form
 from console.gateway import Refused
 from console.lists import ListResult
@@ -20,10 +19,10 @@ from domain.common.ids import is_id
 from domain.messages.notification.channel import INBOX, ChannelKind
 from domain.messages.notification.types import TYPES
 
-LANGUAGES = (("en", "English"), ("de", "Deutsch"))
+LANGUAGES = (("en", "English"), ("de", "Deutsch"), ("fr", "Français"), ("es", "Español"))
 _PREFERENCES = "/notifications/preferences"
 #: The fields that say when something is sent.
-_TIMES = ("language", "time_zone", "quiet_hours_starts", "quiet_hours_ends", "digest_hour", "digest_weekday")
+_TIMES = ("quiet_hours_starts", "quiet_hours_ends", "digest_hour", "digest_weekday")
 
 
 class _Channels(Noun):
@@ -113,9 +112,7 @@ async def show_preferences(visit: Visit, form: FormState | None = None, status: 
         "ways": ways,
         "way": way,
         "times": times or blank(**_times(it)),
-        "languages": LANGUAGES,
         "hours": tuple((str(hour), f"{hour}:00") for hour in range(24)),
-        "zones": tuple((name, name.replace("_", " ")) for name in zones()),
     }
     return await visit.show("notification/preferences.html", page, values, status)
 
@@ -129,7 +126,7 @@ def _times(found: Json) -> dict[str, str]:
 def _kept(found: Json) -> dict[str, Any]:
     """Return the preferences as they are, to be sent again with what changes: choices, and no defaults."""
     types = {each["type"]: dict(each["chosen"]) for each in found["types"] if each["chosen"]}
-    return {name: value for name, value in found.items() if name != "types"} | {"types": types}
+    return {name: found[name] for name in ("quiet_hours", "digest_hour", "digest_weekday")} | {"types": types}
 
 
 async def choose(visit: Visit) -> Response:
@@ -152,10 +149,9 @@ async def choose(visit: Visit) -> Response:
 
 
 async def set_times(visit: Visit) -> Response:
-    """Choose language, time zone, quiet hours, and when digests come."""
+    """Choose quiet hours, and when digests come."""
     form = await read_form(visit.request, *_TIMES)
     body = _kept((await visit.ask(_PREFERENCES)).need())
-    body |= {name: form.text(name) for name in ("language", "time_zone")}
     body |= {name: form.whole(name) for name in ("digest_hour", "digest_weekday")}
     quiet = {name: form.text(f"quiet_hours_{name}") for name in ("starts", "ends")}
     body["quiet_hours"] = quiet if any(quiet.values()) else None

@@ -73,6 +73,7 @@ ASKED: dict[tuple[str, str], tuple[Permission, dict[str, Any] | None]] = {
     ("GET", "/economics/models"): (Permission.READ_BILLING, None),
     ("GET", "/economics/models/compare"): (Permission.READ_BILLING, None),
     ("GET", "/analytics/metrics"): (Permission.READ_BILLING, None),
+    ("GET", "/analytics/spent"): (Permission.READ_BILLING, None),
     ("POST", "/analytics/query"): (Permission.READ_BILLING, {"metrics": ["credits.used"], "from": "2026-01-01"}),
     ("GET", "/accounting/trial-balance"): (Permission.READ_BOOKS, None),
     ("GET", "/accounting/profit-and-loss"): (Permission.READ_BOOKS, None),
@@ -528,6 +529,7 @@ OWN_DATA = {
 #: Operations for every key; `tests/api/test_sessions.py` checks their answers.
 EVERYBODY = {
     *(("GET", path) for path in ("/me", "/sessions")),
+    ("PUT", "/me/preferences"),
     ("POST", "/sessions"),
 }
 #: Operations that need a grant, for every role; `tests/api/test_secrets.py` checks their answers.
@@ -712,6 +714,7 @@ _PUT: dict[str, dict[str, Any]] = {
     "allocation": {"currency": "USD", "daily_amount": "1"},
     "shares": {"rule": "direct"},
     "{path}": {"kind": "api_key", "value": "a"},
+    "preferences": {},
 }
 
 
