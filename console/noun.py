@@ -129,6 +129,12 @@ class FormPage(Page):
     draft: bool = True
 
 
+def page_at(visit: Visit, at: str, title: str, *crumbs: tuple[str, str], form: FormState | None = None) -> ObjectPage:
+    """Return a page that is no noun's: `at` is its address below the pages of the site, crumbs are labels and paths."""
+    links = tuple(Link(label=gettext(label), href=visit.base + path) for label, path in crumbs)
+    return ObjectPage(title=title, crumbs=links, base=visit.base, here=visit.base + at, form=form or blank())
+
+
 #: Returns further values for a template: of a list, of an object, of a form.
 OfList = Callable[[Visit, ListResult], Awaitable[Json]]
 OfObject = Callable[[Visit, Json, Mapping[str, Answer]], Awaitable[Json]]
@@ -159,7 +165,7 @@ class Noun:
         folder: str,
         at: str = "",
         one: str = "",
-        name: str = "name",
+        name: str | Callable[[Json], str] = "name",
         above: tuple[tuple[str, str], ...] = (),
         change: Permission = Permission.READ,
         owners: tuple[str, ...] = ("organization_id",),
@@ -175,7 +181,7 @@ class Noun:
             folder: of the templates.
             at: the address of the list, below the pages of the site; empty where it is `path`.
             one: the address of one object, with `{id}`; empty where it is below the list.
-            name: the field of an object that titles its pages.
+            name: the field of an object that titles its pages, or a function that returns the title.
             above: labels and paths of the crumbs above the list.
             change: the permission for forms and commands.
             owners: the fields of an object that say which organizations it belongs to.
@@ -183,20 +189,14 @@ class Noun:
             key: the field of an object by which its address names it.
             in_list: whether the API answers its objects in the list alone, where the `q` of the address finds them.
         """
-        self.path, self.title, self.folder, self.name = path, title, folder, name
+        self.path, self.title, self.folder = path, title, folder
+        self.name: Callable[[Json], str] = (lambda it: str(it[name])) if isinstance(name, str) else name
         self.at, self.one = at or path, one or f"{at or path}/{{id}}"
         self.above, self.change, self.owners, self.site = above, change, owners, site
         self.in_list, self.key = in_list, key
         self.routes: list[Route] = []
         self._show: Show | None = None
         self._show_list: Show | None = None
-
-    @property
-    def show(self) -> Show:
-        """The page that shows a refused command of an object: its own, or the list."""
-        show = self._show or self._show_list
-        assert show is not None
-        return show
 
     def add(self, path: str, page: Callable[[Visit], Awaitable[Response]], *methods: str) -> None:
         """Add a page of its own, below the pages of the site."""
@@ -224,11 +224,17 @@ class Noun:
             return await lists.row_of(visit, self.path, self.key)
         return visit.owned((await visit.ask(self.own(visit))).need(), *self.owners)
 
+    async def show(self, visit: Visit, form: FormState | None = None, status: int = 200) -> Response:
+        """Show the page of the object in the address, or the list, with a form that says why a command was not done."""
+        show = self._show or self._show_list
+        assert show is not None
+        return await show(visit, form, status)
+
     def crumbs(self, visit: Visit, it: Json = NO_OBJECT, *, of_list: bool = False) -> tuple[Link, ...]:
         """Return the crumbs of the list, of a page below it, or of a page below an object."""
         links = [Link(label=gettext(label), href=f"{self.base(visit)}{path}") for label, path in self.above]
         links += [] if of_list else [Link(label=gettext(self.title), href=self.listed(visit))]
-        return (*links, *([Link(label=str(it[self.name]), href=self.here(visit, it[self.key]))] if it else []))
+        return (*links, *([Link(label=self.name(it), href=self.here(visit, it[self.key]))] if it else []))
 
     def list(
         self,
@@ -334,7 +340,7 @@ class Noun:
                 answers = await visit.ask_all(**wanted)
             it = visit.owned(answers["it"].need(), *self.owners)
             page = ObjectPage(
-                title=str(it[self.name]),
+                title=self.name(it),
                 crumbs=self.crumbs(visit),
                 base=visit.base,
                 here=self.here(visit),
@@ -364,7 +370,7 @@ class Noun:
         values: OfForm | None = None,
         initial: Callable[[Json], Mapping[str, str]] | None = None,
         start: Callable[[Visit], FormState] | None = None,
-        names: Mapping[str, str] | None = None,
+        names: Mapping[str, str] | Callable[[Form], Mapping[str, str]] | None = None,
         method: str = "POST",
         path: str = "",
         done: Done | None = None,
@@ -388,7 +394,7 @@ class Noun:
             values: returns further values for the template; the object is empty for a form of the list.
             initial: returns the values of a form about an object.
             start: returns a form of the list as it is shown first.
-            names: fields of the API that the form calls otherwise.
+            names: fields of the API that the form calls otherwise, or a function that returns them for a form.
             method: of the command.
             path: of the command below the list, or below the object.
             done: makes the page of what was done; otherwise it leads to the object, or to the list.
@@ -435,8 +441,8 @@ class Noun:
             )
             if answer.ok and done:
                 return await done(visit, form, answer)
-            after = self._after(visit, answer)
-            return await visit.concluded(form, answer, after, notice, show=ask, names=names, hidden=hidden)
+            after, called = self._after(visit, answer), names(form) if callable(names) else names
+            return await visit.concluded(form, answer, after, notice, show=ask, names=called, hidden=hidden)
 
         self.add(at, ask)
         self.add(at, send, *COMMAND)
@@ -499,7 +505,7 @@ class Noun:
         Args:
             act: the last part of the address.
             notice: the word of `notices.py` for what was done.
-            title: the question, with fields of the object, such as `Close %(name)s?`.
+            title: the question, with fields of the object, such as `Close %(name)s?`; `called` is its title.
             label: of the button.
             effect: sentences.
             facts: returns names and values of what it is about.
@@ -516,7 +522,7 @@ class Noun:
             visit.need(self.change)
             it = await self.find(visit)
             page = Confirmation(
-                title=gettext(title) % it,
+                title=gettext(title) % {**it, "called": self.name(it)},
                 back=self._after(visit, None),
                 action=f"{self.here(visit)}/{act}" + (f"?{asked}" if (asked := visit.request.url.query) else ""),
                 label=gettext(label),
