@@ -45,6 +45,7 @@ CHANNELS = _Channels(
     "/notifications/channels",
     title=N_("Channels"),
     folder="notification",
+    name="target",
     change=Permission.BE_NOTIFIED,
     site=anyone,
 )

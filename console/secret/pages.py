@@ -53,6 +53,7 @@ GRANTS = Noun(
     "/secrets/grants",
     title=N_("Grants"),
     folder="secret/grant",
+    name="id",
     above=((N_("Secrets"), "/secrets"),),
     change=Permission.MANAGE_SECRETS,
     in_list=True,
