@@ -244,6 +244,7 @@ class Noun:
         values: OfList | None = None,
         extra: Extra | None = None,
         fixed: Mapping[str, str | None] | Callable[[Visit], Mapping[str, str | None]] | None = None,
+        usual: Mapping[str, str] | None = None,
         create: str = "new",
         may_create: Callable[[Visit], bool] | None = None,
         around: Callable[[Visit], tuple[Tab, ...]] | None = None,
@@ -257,11 +258,16 @@ class Noun:
             values: returns further values for the template, such as `naming`.
             extra: further questions; their answers are in `ListResult.extra`.
             fixed: what the page itself asks of the list, or a function of it; None leaves a parameter out.
+            usual: what it asks where the address does not say otherwise.
             create: the last part of the address of the form that creates an object; empty for none.
             may_create: whether that is offered, beyond the permission.
             around: returns tabs that lead to other pages.
         """
         names = tuple(each.name for each in filters)
+
+        def asked(visit: Visit) -> dict[str, str | None]:
+            given, always = visit.chosen(*(usual or {})), fixed(visit) if callable(fixed) else fixed or {}
+            return {**always, **{name: value for name, value in (usual or {}).items() if name not in given}}
 
         async def show(visit: Visit, form: FormState | None = None, status: int = 200) -> Response:
             found = await lists.find(
@@ -270,7 +276,7 @@ class Noun:
                 *names,
                 days=days,
                 at=self.listed(visit),
-                fixed=fixed(visit) if callable(fixed) else fixed,
+                fixed=asked(visit),
                 extra=extra(visit) if extra else None,
             )
             may = create and visit.may(self.change) and (may_create is None or may_create(visit))
@@ -291,8 +297,9 @@ class Noun:
             return await visit.show(f"{self.folder}/list.html", page, {"rows": found.rows, **more}, status)
 
         async def download(visit: Visit) -> Response:
-            more = fixed(visit) if callable(fixed) else fixed or {}
-            return await lists.csv(visit, self.path, self.path.strip("/").replace("/", "-"), *names, days=days, **more)
+            return await lists.csv(
+                visit, self.path, self.path.strip("/").replace("/", "-"), *names, days=days, **asked(visit)
+            )
 
         self._show_list = show
         self.add(self.at, show)
@@ -315,6 +322,7 @@ class Noun:
         tabs: Tabs = (),
         values: OfObject | None = None,
         extra: Extra | None = None,
+        instead: Callable[[Visit], Awaitable[Response | None]] | None = None,
     ) -> None:
         """Add the page of one object; the template is `page.html`, with `it`, and `rows` of the list below it.
 
@@ -324,6 +332,7 @@ class Noun:
             tabs: of that list.
             values: returns further values for the template, of the object and the answers to `extra` and for `rows`.
             extra: further questions.
+            instead: answers where there is no such object, or returns None.
         """
         names = tuple(each.name for each in filters)
 
@@ -338,6 +347,8 @@ class Noun:
                 answers |= {"rows": found.answer} if found.answer is not None else {}
             else:
                 answers = await visit.ask_all(**wanted)
+            if instead and answers["it"].status == 404 and (other := await instead(visit)):
+                return other
             it = visit.owned(answers["it"].need(), *self.owners)
             page = ObjectPage(
                 title=self.name(it),
@@ -361,22 +372,24 @@ class Noun:
         notice: str,
         *fields: str,
         title: str,
-        label: str,
+        label: str = "",
         lead: str = "",
         numbers: tuple[str, ...] = (),
         many: tuple[str, ...] = (),
         body: Body | None = None,
-        sources: Sources | None = None,
+        sources: Sources | Callable[[Mapping[str, str]], Sources] | None = None,
         values: OfForm | None = None,
         initial: Callable[[Json], Mapping[str, str]] | None = None,
         start: Callable[[Visit], FormState] | None = None,
+        begins: Callable[[Visit], Awaitable[Mapping[str, str]]] | None = None,
         names: Mapping[str, str] | Callable[[Form], Mapping[str, str]] | None = None,
+        needs: Permission | None = None,
         method: str = "POST",
         path: str = "",
+        to: str = "",
         done: Done | None = None,
         draft: bool = True,
         hidden: str = "",
-        need: Permission | None = None,
     ) -> None:
         """Add a form on a page of its own; the template is called as the act, such as `new.html`.
 
@@ -385,33 +398,39 @@ class Noun:
             notice: the word of `notices.py` for what was done.
             fields: that are sent as they are typed; empty ones are left out, or sent as null for an object.
             title: of the page; of an object with its fields, such as `Change %(name)s`.
-            label: of the button.
+            label: of the button; the title where it is empty.
             lead: below the title.
             numbers: fields that are numbers, read in the reader's locale.
             many: fields that may come several times.
             body: returns what is sent, instead of the fields.
-            sources: the lists that fields choose from, by their names; `page.choices` has them.
+            sources: the lists that fields choose from, or a function of the typed values; `page.choices` has them.
             values: returns further values for the template; the object is empty for a form of the list.
             initial: returns the values of a form about an object.
             start: returns a form of the list as it is shown first.
+            begins: returns the values that a form of the list begins with.
             names: fields of the API that the form calls otherwise, or a function that returns them for a form.
+            needs: its permission, where that is not the noun's.
             method: of the command.
             path: of the command below the list, or below the object.
+            to: its whole path, where it is not below these.
             done: makes the page of what was done; otherwise it leads to the object, or to the list.
             draft: whether what is typed is kept in the browser.
             hidden: a field whose value is on no page.
-            need: the permission for this form, where it is not that of the others.
         """
         is_change = initial is not None
         at = f"{self.one if is_change else self.at}/{act}"
 
+        def chosen_from(typed: Mapping[str, str]) -> Sources:
+            return sources(typed) if callable(sources) else sources or {}
+
         async def ask(visit: Visit, form: FormState | None = None, status: int = 200) -> Response:
-            visit.need(need or self.change)
+            visit.need(needs or self.change)
             it = await self.find(visit) if is_change else NO_OBJECT
-            shown = form or (start(visit) if start else blank(**(initial(it) if initial else {})))
+            first = initial(it) if initial else await begins(visit) if begins else {}
+            shown = form or (start(visit) if start else blank(**first))
             choices = {
                 name: await lists.choice(visit, noun, shown.value(name), organization_id=visit.org_id, **query)
-                for name, (noun, query) in (sources or {}).items()
+                for name, (noun, query) in chosen_from(shown.values).items()
             }
             page = FormPage(
                 title=gettext(title) % it if it else gettext(title),
@@ -419,7 +438,7 @@ class Noun:
                 base=visit.base,
                 action=f"{self.here(visit) if is_change else self.listed(visit)}/{act}",
                 form=shown,
-                label=gettext(label),
+                label=gettext(label or title),
                 lead=gettext(lead),
                 choices=choices,
                 draft=draft,
@@ -429,16 +448,15 @@ class Noun:
 
         async def send(visit: Visit) -> Response:
             form = await read_form(visit.request, *fields, *numbers, many=many)
-            nouns = {name: noun for name, (noun, _query) in (sources or {}).items()}
+            nouns = {name: noun for name, (noun, _query) in chosen_from(form.values).items()}
             form, errors = await picker.resolved(visit, form, nouns)
             if errors:
                 return await ask(visit, corrected(form, errors), 422)
             typed = {name: form.maybe(name) for name in fields} | {name: form.maybe_number(name) for name in numbers}
             sent = body(form) if body else typed if is_change else {k: v for k, v in typed.items() if v is not None}
             own = self.own(visit) if is_change else self.path
-            answer = await visit.command(
-                method, f"{own}{path}", sent if is_change else {**sent, **visit.scope}, form.key
-            )
+            scoped = sent if is_change and not to else {**sent, **visit.scope}
+            answer = await visit.command(method, to or f"{own}{path}", scoped, form.key)
             if answer.ok and done:
                 return await done(visit, form, answer)
             after, called = self._after(visit, answer), names(form) if callable(names) else names
@@ -498,6 +516,7 @@ class Noun:
         path: str | Callable[[Visit], str] | None = None,
         body: Json | Callable[[Visit], Json] | None = None,
         query: Callable[[Visit], Query] | None = None,
+        kept: tuple[str, ...] = (),
         done: Done | None = None,
     ) -> None:
         """Add a command that asks before it is done, on a page that says its effect.
@@ -515,6 +534,7 @@ class Noun:
             path: below the object; as the address where it is None.
             body: what is sent.
             query: of the command.
+            kept: numbers of the object that are sent as they were shown, such as its version.
             done: makes the page of what was done; otherwise it leads to the object, or to the list.
         """
 
@@ -529,15 +549,17 @@ class Noun:
                 form=form or blank(),
                 facts=facts(it) if facts else (),
                 effect=tuple(gettext(each) for each in effect),
+                fields=tuple((name, str(it[name])) for name in kept),
                 kind=kind,
             )
             page = replace(page, **await values(visit, it)) if values else page
             return await visit.render("parts/confirmation.html", page, status)
 
         async def send(visit: Visit) -> Response:
-            form = await read_form(visit.request)
+            form = await read_form(visit.request, *kept)
             own = self.own(visit) + (f"/{act}" if path is None else path(visit) if callable(path) else path)
-            sent = body(visit) if callable(body) else body
+            given = body(visit) if callable(body) else body
+            sent = {**(given or {}), **{name: form.maybe_whole(name) for name in kept}} if kept else given
             answer = await visit.command(method, own, sent, form.key, query=query(visit) if query else None)
             if answer.ok and done:
                 return await done(visit, form, answer)

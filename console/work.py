@@ -2,7 +2,7 @@
 
 from console.agent.routes import ROUTES as AGENT
 from console.audit.pages import ROUTES as AUDIT
-from console.department.routes import ROUTES as DEPARTMENT
+from console.department.pages import ROUTES as DEPARTMENT
 from console.earnings.routes import ROUTES as EARNINGS
 from console.key.pages import ROUTES as KEY
 from console.principal.pages import ROUTES as PRINCIPAL

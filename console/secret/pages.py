@@ -250,7 +250,7 @@ SECRETS.form(
     body=_opening,
     path="/open",
     done=SECRETS.once("opened", lambda it: str(it["path"])),
-    need=Permission.READ,
+    needs=Permission.READ,
 )
 SECRETS.form(
     "replace",
