@@ -243,7 +243,7 @@ class Noun:
         tabs: Tabs = (),
         values: OfList | None = None,
         extra: Extra | None = None,
-        fixed: Mapping[str, str | None] | Callable[[Visit], Mapping[str, str | None]] | None = None,
+        fixed: Mapping[str, str | None] | None = None,
         usual: Mapping[str, str] | None = None,
         create: str = "new",
         may_create: Callable[[Visit], bool] | None = None,
@@ -257,7 +257,7 @@ class Noun:
             tabs: values of the filter that is a `tab`, with their words.
             values: returns further values for the template, such as `naming`.
             extra: further questions; their answers are in `ListResult.extra`.
-            fixed: what the page itself asks of the list, or a function of it; None leaves a parameter out.
+            fixed: what the page itself asks of the list; None leaves a parameter out.
             usual: what it asks where the address does not say otherwise.
             create: the last part of the address of the form that creates an object; empty for none.
             may_create: whether that is offered, beyond the permission.
@@ -266,8 +266,8 @@ class Noun:
         names = tuple(each.name for each in filters)
 
         def asked(visit: Visit) -> dict[str, str | None]:
-            given, always = visit.chosen(*(usual or {})), fixed(visit) if callable(fixed) else fixed or {}
-            return {**always, **{name: value for name, value in (usual or {}).items() if name not in given}}
+            given = visit.chosen(*(usual or {}))
+            return {**(fixed or {}), **{name: value for name, value in (usual or {}).items() if name not in given}}
 
         async def show(visit: Visit, form: FormState | None = None, status: int = 200) -> Response:
             found = await lists.find(

@@ -42,7 +42,7 @@ ALERTS.list(
     days=True,
     tabs=(("", N_("Open")), *_ENDED),
     values=_of_alerts,
-    fixed=lambda visit: {} if visit.chosen("status") else {"status": "firing"},
+    usual={"status": "firing"},
     create="",
 )
 OF_ALL.list(
