@@ -2,8 +2,8 @@
 
 from starlette.routing import Route
 
-from console.alert.routes import ROUTES as ALERT
-from console.alert_rule.routes import ROUTES as ALERT_RULE
+from console.alert.pages import ROUTES as ALERT
+from console.alert_rule.pages import ROUTES as ALERT_RULE
 from console.allocation.routes import ROUTES as ALLOCATION
 from console.analytics.routes import ROUTES as ANALYTICS
 from console.auto_topup.pages import ROUTES as AUTO_TOPUP
@@ -18,22 +18,19 @@ from console.escrow.routes import ROUTES as ESCROW
 from console.export.pages import ROUTES as EXPORT
 from console.feedback.pages import ROUTES as FEEDBACK
 from console.free_option.pages import ROUTES as FREE_OPTION
-from console.help.routes import ROUTES as HELP
+from console.help.pages import ROUTES as HELP
 from console.home.pages import ROUTES as HOME
 from console.invoice.pages import ROUTES as INVOICE
 from console.library.pages import ROUTES as LIBRARY
 from console.live.routes import ROUTES as LIVE
 from console.marketplace.pages import ROUTES as MARKETPLACE
-from console.notification.routes import ROUTES as NOTIFICATION
+from console.notification.pages import ROUTES as NOTIFICATION
 from console.payment.pages import ROUTES as PAYMENT
 from console.payment_method.pages import ROUTES as PAYMENT_METHOD
 from console.payment_policy.pages import ROUTES as PAYMENT_POLICY
 from console.picker import ROUTES as PICKER
-from console.platform.alert.routes import ROUTES as PLATFORM_ALERT
 from console.platform.analytics.routes import ROUTES as PLATFORM_ANALYTICS
-from console.platform.api_key.routes import ROUTES as PLATFORM_API_KEY
 from console.platform.approval.routes import ROUTES as PLATFORM_APPROVAL
-from console.platform.audit.routes import ROUTES as PLATFORM_AUDIT
 from console.platform.billing_run.routes import ROUTES as PLATFORM_BILLING_RUN
 from console.platform.book.routes import ROUTES as PLATFORM_BOOK
 from console.platform.credit.routes import ROUTES as PLATFORM_CREDIT
@@ -50,12 +47,12 @@ from console.purchase_order.pages import ROUTES as PURCHASE_ORDER
 from console.report.pages import ROUTES as REPORT
 from console.returns.routes import ROUTES as RETURNS
 from console.search.pages import ROUTES as SEARCH
-from console.secret.routes import ROUTES as SECRET
+from console.secret.pages import ROUTES as SECRET
 from console.spend_control.pages import ROUTES as SPEND_CONTROL
 from console.topup.pages import ROUTES as TOPUP
 from console.transaction.pages import ROUTES as TRANSACTION
 from console.usage.routes import ROUTES as USAGE
-from console.webhook_endpoint.routes import ROUTES as WEBHOOK_ENDPOINT
+from console.webhook_endpoint.pages import ROUTES as WEBHOOK_ENDPOINT
 from console.work import ROUTES as WORK
 
 _ALL = (
@@ -84,11 +81,8 @@ _ALL = (
     *PAYMENT_METHOD,
     *AUTO_TOPUP,
     *PICKER,
-    *PLATFORM_ALERT,
     *PLATFORM_ANALYTICS,
-    *PLATFORM_API_KEY,
     *PLATFORM_APPROVAL,
-    *PLATFORM_AUDIT,
     *PLATFORM_BILLING_RUN,
     *PLATFORM_BOOK,
     *PLATFORM_CREDIT,

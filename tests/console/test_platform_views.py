@@ -13,7 +13,6 @@ from console.forms import blank
 from console.gateway import Answer, Refused
 from console.lists import ListQuery, ListResult
 from console.mentions import Naming
-from console.platform.alert import view as alerts
 from console.platform.approval import view as approvals
 from console.platform.billing_run import view as billing_run
 from console.platform.book import view as books
@@ -149,36 +148,11 @@ def link(id: str, org_id: str | None) -> str:
     return f"/{org_id}/{id}"
 
 
-@pytest.mark.parametrize(
-    ("status", "acts"),
-    [("firing", (True, True, True)), ("acknowledged", (False, True, True)), ("resolved", (False, False, False))],
-)
-def test_alert_offers_what_its_status_allows(status: str, acts: tuple[bool, ...]) -> None:
-    rows = found({**ALERT, "status": status})
-    (row,) = alerts.page(rows, blank(), PREFS, NOW, link=link, commands=True).rows
-    assert tuple(act is not None for act in (row.acknowledge, row.resolve, row.snooze)) == acts
-
-
-def test_alert_names_its_organization_and_leads_to_what_it_is_about() -> None:
-    org, payment = "org_01kar6x0qmf9rv4w7n2h8d3s5c", "pay_01kar6x0qmf9rv4w7n2h8d3s5c"
-    row = {**ALERT, "organization_id": org, "subject": payment, "names": {org: "Acme"}}
-    (shown,) = alerts.page(found(row), blank(), PREFS, NOW, link=link, commands=False).rows
-    assert (shown.title, shown.kind) == ("Money owed", "payment.debt")
-    (whose,) = shown.organization
-    assert (whose.text, whose.href) == ("Acme", f"/{org}/{org}")
-    assert [each.href for each in shown.subject] == [f"/{org}/{payment}"]
-
-
 def test_alert_of_the_overview_leads_to_what_it_is_about() -> None:
     payment = "pay_01kar6x0qmf9rv4w7n2h8d3s5c"
     answers = {"alerts": said({**PAGE, "data": [{**ALERT, "organization_id": "org_1", "detail": f"{payment} owes."}]})}
     (alert,) = shown(naming=replace(NAMING, href=link), **answers).alerts
     assert [each.href for each in alert.detail] == [f"/org_1/{payment}", ""]
-
-
-def test_alert_offers_nothing_to_who_only_reads() -> None:
-    (row,) = alerts.page(found(ALERT), blank(), PREFS, NOW, link=link, commands=False).rows
-    assert (row.acknowledge, row.resolve, row.snooze) == (None, None, None)
 
 
 APPROVAL = {

@@ -105,6 +105,7 @@ _RULE: dict[str, Any] = {
     **each("threshold", "cool_down", "ladder_0_after", ladder_0_role="owner"),
     **each("period", type="runs_out_within", threshold="", measure=""),
     **each("window", metric="spending"),
+    **each("control_id", metric="spend_control.used", type="above"),
 }
 
 _SHARE = {"agent": "{own_agent}", "weight": "1"}
@@ -177,7 +178,7 @@ FORMS = (
         "/platform/keys/new",
         "operator",
         whole={"principal": "spare-#", "role": "member", "organization_id": "{org}"},
-        checked=each("principal", "organization_id") | each("agent_id", role="agent"),
+        checked=each("principal", "expires_at"),
     ),
     Typed(
         "/console/platform/organizations/new",
