@@ -88,6 +88,7 @@ class ListPage(Page):
         across: whether the rows are of all organizations.
         base: where the pages around begin.
         create: the address of the form that creates an object; empty where the reader may not.
+        form: of the commands on the list.
     """
 
     listed: ListView
@@ -96,6 +97,7 @@ class ListPage(Page):
     across: bool = False
     base: str = ""
     create: str = ""
+    form: FormState = field(default_factory=blank)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,7 +152,7 @@ class Noun:
         folder: str,
         at: str = "",
         one: str = "",
-        name: str = "name",
+        name: str | Callable[[Json], str] = "name",
         above: tuple[tuple[str, str], ...] = (),
         change: Permission = Permission.READ,
         owners: tuple[str, ...] = ("organization_id",),
@@ -164,17 +166,19 @@ class Noun:
             folder: of the templates.
             at: the address of the list, below the pages of the site; empty where it is `path`.
             one: the address of one object, with `{id}`; empty where it is below the list.
-            name: the field of an object that titles its pages.
+            name: the field of an object that titles its pages, or a function that returns the title.
             above: labels and paths of the crumbs above the list.
             change: the permission for forms and commands.
             owners: the fields of an object that say which organizations it belongs to.
             site: `tenant` or `platform` of `console.routing`.
         """
-        self.path, self.title, self.folder, self.name = path, title, folder, name
+        self.path, self.title, self.folder = path, title, folder
+        self.name: Callable[[Json], str] = (lambda it: str(it[name])) if isinstance(name, str) else name
         self.at, self.one = at or path, one or f"{at or path}/{{id}}"
         self.above, self.change, self.owners, self.site = above, change, owners, site
         self.routes: list[Route] = []
         self._show: Show | None = None
+        self.show_list: Show | None = None
 
     def add(self, path: str, page: Callable[[Visit], Awaitable[Response]], *methods: str) -> None:
         """Add a page of its own, below the pages of the site."""
@@ -200,7 +204,7 @@ class Noun:
         """Return the crumbs of the list, of a page below it, or of a page below an object."""
         links = [Link(label=gettext(label), href=f"{visit.base}{path}") for label, path in self.above]
         links += [] if of_list else [Link(label=gettext(self.title), href=self.listed(visit))]
-        return (*links, *([Link(label=str(it[self.name]), href=self.here(visit, it["id"]))] if it else []))
+        return (*links, *([Link(label=self.name(it), href=self.here(visit, it["id"]))] if it else []))
 
     def list(
         self,
@@ -229,10 +233,10 @@ class Noun:
         """
         names = tuple(each.name for each in filters)
 
-        async def show(visit: Visit) -> Response:
-            found = await lists.find(
-                visit, self.path, *names, days=days, fixed=fixed, extra=extra(visit) if extra else None
-            )
+        async def show(visit: Visit, form: FormState | None = None, status: int = 200) -> Response:
+            at = self.listed(visit) if visit.request.method == "POST" else ""
+            more = extra(visit) if extra else None
+            found = await lists.find(visit, self.path, *names, days=days, at=at, fixed=fixed, extra=more)
             may = create and visit.may(self.change) and (may_create is None or may_create(visit))
             page = ListPage(
                 title=gettext(self.title),
@@ -243,10 +247,13 @@ class Noun:
                 across=visit.me.is_platform and not visit.org_id,
                 base=visit.base,
                 create=f"{self.listed(visit)}/{create}" if may else "",
+                form=form or blank(),
             )
-            more = await values(visit, found) if values else {}
-            return await visit.show(f"{self.folder}/list.html", page, {"rows": found.rows, **more}, found.status)
+            given = {"rows": found.rows, **(await values(visit, found) if values else {})}
+            status = found.status if status == 200 else status
+            return await visit.show(f"{self.folder}/list.html", page, given, status)
 
+        self.show_list = show
         file_name = self.path.strip("/").replace("/", "-")
         self.add(self.at, show)
         self.add(f"{self.at}.csv", lists.file(self.path, file_name, *names, days=days, **(fixed or {})))
@@ -292,7 +299,7 @@ class Noun:
                 answers = await visit.ask_all(**wanted)
             it = visit.owned(answers["it"].need(), *self.owners)
             page = ObjectPage(
-                title=str(it[self.name]),
+                title=self.name(it),
                 crumbs=self.crumbs(visit),
                 base=visit.base,
                 here=self.here(visit),
@@ -393,6 +400,8 @@ class Noun:
     ) -> None:
         """Add a command that is one button on the page of an object; a refusal is shown there.
 
+        Where objects have no page, the button is on the list.
+
         Args:
             act: the last part of the address.
             notice: the word of `notices.py` for what was done.
@@ -402,11 +411,13 @@ class Noun:
         """
 
         async def send(visit: Visit) -> Response:
-            assert self._show is not None
+            show = self._show or self.show_list
+            assert show is not None
             form = await read_form(visit.request)
             own = self.own(visit) + (f"/{act}" if path is None else path)
             answer = await visit.command(method, own, body, form.key)
-            return await visit.concluded(form, answer, self.here(visit), notice, show=self._show)
+            after = self.here(visit) if self._show else lists.back(visit, self.listed(visit))
+            return await visit.concluded(form, answer, after, notice, show=show)
 
         self.add(f"{self.one}/{act}", send, *COMMAND)
 
