@@ -22,9 +22,10 @@ from console.gateway import Answer, Refused, request_id_of
 from console.nouns import ROUTES
 from console.pages import html, make_environment
 from console.policy import POLICY
-from console.problems import STATUSES, WORDS, Reaction, reaction_to
+from console.problems import STATUSES, Reaction, reaction_to, words_of
 from console.refusals import not_found
 from console.routing import console_of
+from console.texts import _
 from console.visit import Console, SignInNeeded, Visit
 from domain.common.ids import is_id
 from runtime.settings import Settings
@@ -142,7 +143,7 @@ class ProblemPage:
     detail: str
     request_id: str
     again: str = ""
-    again_label: str = "Try again"
+    again_label: str = ""
     approval: str = ""
 
 
@@ -166,12 +167,12 @@ async def _on_refused(request: Request, error: Exception) -> Response:
 async def _on_form(request: Request, error: Exception) -> Response:
     assert isinstance(error, FormRefused)
     page = ProblemPage(
-        title="Open the form again",
-        sentence="The form is invalid. Nothing was done.",
+        title=_("Open the form again"),
+        sentence=_("The form is invalid. Nothing was done."),
         detail=error.detail,
         request_id=request_id_of(request),
         again=came_from(request) or "",
-        again_label="Open the form",
+        again_label=_("Open the form"),
     )
     return await _shown(request, page, error.status)
 
@@ -196,7 +197,7 @@ async def _page(request: Request, answer: Answer) -> Response:
     reaction = reaction_to(problem)
     if reaction is Reaction.SIGN_IN:
         return await _on_sign_in(request, SignInNeeded(ended=True))
-    title, sentence = WORDS[reaction]
+    title, sentence = words_of(reaction)
     again, label = _going_on(request, reaction)
     page = ProblemPage(
         title=title,
@@ -215,8 +216,8 @@ def _going_on(request: Request, reaction: Reaction) -> tuple[str, str]:
     url = request.url
     if request.method in SAFE_METHODS:
         here = f"{url.path}?{url.query}" if url.query else url.path
-        return (here if reaction in {Reaction.UNKNOWN, Reaction.WAIT} else "", "Try again")
-    return came_from(request) or "", "Back to the page"
+        return (here if reaction in {Reaction.UNKNOWN, Reaction.WAIT} else "", _("Try again"))
+    return came_from(request) or "", _("Back to the page")
 
 
 async def _shown(request: Request, page: ProblemPage, status: int) -> Response:
@@ -231,8 +232,8 @@ async def _shown(request: Request, page: ProblemPage, status: int) -> Response:
 
 def _foreign(request: Request, console: Console) -> Response:
     page = ProblemPage(
-        title="Form sent from another site",
-        sentence="Nothing was done. Open the page and send the form again.",
+        title=_("Form sent from another site"),
+        sentence=_("Nothing was done. Open the page and send the form again."),
         detail="",
         request_id=request_id_of(request),
     )
@@ -241,8 +242,8 @@ def _foreign(request: Request, console: Console) -> Response:
 
 def _broken(request: Request, console: Console) -> Response:
     page = ProblemPage(
-        title="Internal error",
-        sentence="If you sent a form, check whether it was processed before you send it again.",
+        title=_("Internal error"),
+        sentence=_("If you sent a form, check whether it was processed before you send it again."),
         detail="",
         request_id=request_id_of(request),
     )

@@ -14,7 +14,7 @@ from console import format as written
 from console.format import Amount, Ident, Moment
 from console.reader import reader
 from console.status import STATUSES, Status, status_of
-from console.texts import _, gettext, ngettext
+from console.texts import _, gettext, language, ngettext
 
 NOTHING = "\N{EN DASH}"
 
@@ -128,6 +128,6 @@ def may(permission: str) -> bool:
 def install(environment: Environment) -> None:
     """Give an environment the filters, `may` and translations."""
     environment.filters.update(FILTERS)
-    environment.globals["may"] = may
+    environment.globals |= {"may": may, "language": language}
     environment.add_extension("jinja2.ext.i18n")
     environment.install_gettext_callables(gettext, ngettext, newstyle=True)  # type: ignore[attr-defined]

@@ -10,13 +10,14 @@ from console.format import Amount, amount
 from console.gateway import Answer
 from console.navigation import Exists, Group, navigation
 from console.notices import NOTICES
+from console.texts import N_, _, gettext
 from console.who import Me, Organization, actor_named
 from domain.common.access import Permission
 
 #: What `environment` of `GET /me` is said as; on live nothing is said.
 BANDS = {
-    "sandbox": "Sandbox: no money moves",
-    "test": "Test accounts: no money moves",
+    "sandbox": N_("Sandbox: no money moves"),
+    "test": N_("Test accounts: no money moves"),
 }
 
 
@@ -106,7 +107,7 @@ def anonymous(brand: str, choices: Choices, path: str, notice: str = "", *, envi
         shortcuts=choices.shortcuts,
         zone=choices.zone or "UTC",
         path=path,
-        band=BANDS.get(environment, ""),
+        band=gettext(BANDS.get(environment, "")),
         notice=notice_of(notice),
     )
 
@@ -151,14 +152,17 @@ def frame(
         back=back if _is_web(back) else None,
         back_host=urlsplit(back).netloc if back and _is_web(back) else "",
     )
+    band = ""
+    if me.is_platform and organization:
+        band = _("You are viewing %(name)s as %(role)s", name=organization.name, role=me.role)
     return Frame(
         brand=brand,
         theme=choices.theme,
         shortcuts=choices.shortcuts,
         zone=choices.zone or "UTC",
         path=f"{path}?{query}" if query else path,
-        band=BANDS.get(me.environment, ""),
-        operator_band=f"You are viewing {organization.name} as {me.role}" if me.is_platform and organization else "",
+        band=gettext(BANDS.get(me.environment, "")),
+        operator_band=band,
         header=header,
         groups=groups,
         notice=notice_of(notice),
@@ -174,4 +178,4 @@ def _is_web(address: str | None) -> bool:
 def notice_of(word: str) -> Notice | None:
     """Return what a word of an address says; nothing for a word that is not on the list."""
     said = NOTICES.get(word)
-    return Notice(*said) if said else None
+    return Notice(said[0], gettext(said[1])) if said else None

@@ -15,12 +15,15 @@ from zoneinfo import ZoneInfo
 from babel import Locale
 from starlette.responses import Response
 
+from console import picker
 from console.arrival import came_from
 from console.format import Prefs, count, short_id
 from console.forms import FormState, at_fields, query_form
 from console.gateway import Answer, Problem, Query, Refused, Wanted, request_id_of
+from console.picker import NAMES
 from console.problems import Reaction, reaction_to
 from console.refusals import not_found
+from console.texts import _
 from console.visit import Visit
 from console.widgets import Chip, Failed, Page, Pager, Tab
 from domain.common.ids import is_id
@@ -92,9 +95,9 @@ def asked(visit: Visit, *names: str, days: bool = True) -> ListQuery:
             try:
                 query[name] = moment_of(given[name], zone, following=name == "to")
             except ValueError:
-                errors[name] = "Invalid date. Use the format 2026-11-22."
+                errors[name] = _("Invalid date. Use the format 2026-11-22.")
     if not errors and "from" in given and "to" in given and given["from"] > given["to"]:
-        errors["from"] = "The first day is after the last day."
+        errors["from"] = _("The first day is after the last day.")
     cursor = visit.chosen("cursor")
     return ListQuery(
         path=visit.request.url.path,
@@ -111,7 +114,8 @@ class ListView:
     """Everything around the rows of a list. `failed` is shown instead of them if the API did not answer.
 
     Attributes:
-        choices: what filters choose between, by their names; of those in `more` there are others, whose ids are typed.
+        choices: what filters choose between, by their names; of those in `more` there are others.
+        picks: the filters that pick an object by its name.
         filtered: whether there are rows that the filters leave out.
     """
 
@@ -124,6 +128,7 @@ class ListView:
     failed: Failed | None = None
     choices: Mapping[str, Options] = field(default_factory=dict)
     more: frozenset[str] = frozenset()
+    picks: Mapping[str, "Choice"] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,6 +152,8 @@ class ListResult:
     more: frozenset[str] = frozenset()
     #: Whether the list has no rows without its filters either.
     is_bare: bool = False
+    #: The addresses that suggest names for filters, by their names.
+    sources: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def rows(self) -> tuple[Mapping[str, Any], ...]:
@@ -189,6 +196,16 @@ class ListResult:
             failed=self._failed(title),
             choices=self.choices,
             more=self.more,
+            picks={
+                name: Choice(
+                    rows=tuple({"id": id, NAMES[noun]: words} for id, words in self.choices[name] if id),
+                    more=name in self.more,
+                    noun=noun,
+                    source=self.sources.get(name, ""),
+                )
+                for name, noun in _NOUNS.items()
+                if name in self.choices
+            },
         )
 
     def _pager(self) -> Pager:
@@ -200,7 +217,7 @@ class ListResult:
             next=asked.address(cursor=following) if following else "",
             newest="" if asked.at_start else asked.address(),
             csv=download,
-            count=f"{shown} shown" if shown else "",
+            count=_("%(count)s shown", count=shown) if shown else "",
         )
 
     def _failed(self, title: str) -> Failed | None:
@@ -213,15 +230,21 @@ class ListResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choice:
-    """What a field chooses from: the newest objects of a noun; where there are `more`, the id of another is typed."""
+    """What a field chooses from: the newest objects of a noun; where there are `more`, `source` suggests others."""
 
     rows: tuple[Mapping[str, Any], ...]
     more: bool
+    noun: str = "agents"
+    source: str = ""
 
     @property
     def options(self) -> Options:
-        """Pairs of an id and a name."""
-        return tuple((each["id"], each["name"]) for each in self.rows)
+        """Pairs of an id and a text that means it alone."""
+        return picker.labelled(tuple((each["id"], str(each[NAMES[self.noun]])) for each in self.rows))
+
+    def label(self, typed: str) -> str:
+        """Return the text of an id; what was typed where it is none of these."""
+        return dict(self.options).get(typed, typed)
 
 
 async def find(
@@ -251,7 +274,7 @@ async def find(
     Raises:
         Refused: the API refuses the list for another reason than its filters.
     """
-    of = asked(visit, *names, days=days)
+    of = await _by_id(visit, asked(visit, *names, days=days))
     of = replace(of, path=at) if at else of
     wanted: dict[str, Wanted] = {"rows": (path, {**of.query, **(fixed or {})})} if of.ok else {}
     nouns = {name: noun for name, noun in _NOUNS.items() if name in names and not (name == _WHOSE and visit.org_id)}
@@ -286,8 +309,25 @@ async def find(
     )
     options = {name: _options(each, of.given.get(name, "")) for name, each in words.items()}
     return ListResult(
-        asked=of, answer=answer, extra=answers, status=status, choices=options, more=more, is_bare=is_bare
+        asked=of,
+        answer=answer,
+        extra=answers,
+        status=status,
+        choices=options,
+        more=more,
+        is_bare=is_bare,
+        sources={name: f"{visit.base}/pick/{noun}" for name, noun in nouns.items()},
     )
+
+
+async def _by_id(visit: Visit, of: ListQuery) -> ListQuery:
+    """Return a query whose filters that were typed as names are ids; those that name nothing are its errors."""
+    typed = {name: (noun, of.given[name]) for name, noun in _NOUNS.items() if name in of.given}
+    if not any(picker.id_in(text) != text for _noun, text in typed.values()):
+        return of
+    ids, errors = await picker.resolve(visit, typed)
+    given = {**of.given, **ids}
+    return replace(of, given=given, query={**of.query, **ids}, form=query_form(given, {**of.form.errors, **errors}))
 
 
 def _named(answers: Iterable[Answer], rows: Iterable[Mapping[str, Any]], name: str) -> dict[str, str]:
@@ -306,12 +346,12 @@ def _currencies(rows: Iterable[Mapping[str, Any]], given: str, prefs: Prefs) -> 
     found = [*_USUAL, *sorted({str(each["currency"]) for each in rows if each.get("currency")}), given]
     known = Locale.parse(prefs.locale).currencies
     words = {code: f"{code}, {known[code]}" if code in known else code for code in found if code}
-    return words | {code: word for code, word in ((CREDIT, "Credits"), (SLOT, "Slots")) if code in words}
+    return words | {code: word for code, word in ((CREDIT, _("Credits")), (SLOT, _("Slots"))) if code in words}
 
 
 def _options(words: Mapping[str, str], given: str) -> Options:
     chosen = {given: short_id(given)} if given and given not in words else {}
-    return (("", "Any"), *words.items(), *chosen.items())
+    return (("", _("Any")), *words.items(), *chosen.items())
 
 
 async def csv(visit: Visit, path: str, noun: str, *names: str, days: bool = True, **fixed: str | None) -> Response:
@@ -325,7 +365,7 @@ async def csv(visit: Visit, path: str, noun: str, *names: str, days: bool = True
         days: as for `asked`.
         fixed: what the page itself asks for; None leaves a parameter out, such as the organization for operators.
     """
-    of = asked(visit, *names, days=days)
+    of = await _by_id(visit, asked(visit, *names, days=days))
     if not of.ok:
         # The list says at its fields what is wrong; a file of everything would pass for one of the choice.
         raise Refused(_wrong(visit, of))
@@ -365,7 +405,7 @@ async def row_of(visit: Visit, path: str) -> Mapping[str, Any]:
 async def choice(visit: Visit, noun: str, chosen: str, **query: str) -> Choice:
     """Return what a form has to choose from: the newest of a noun, and the one that is chosen already.
 
-    However many there are, one page of them is read. The ids of others are typed.
+    However many there are, one page of them is read. Others are picked by their names.
     """
     given = {name: value for name, value in query.items() if value}
     wanted: dict[str, Wanted] = {"newest": (f"/{noun}", {"limit": _CHOICES, **given})}
@@ -376,7 +416,8 @@ async def choice(visit: Visit, noun: str, chosen: str, **query: str) -> Choice:
     found: list[Mapping[str, Any]] = newest.body["data"] if newest.ok else []
     if own is not None and own.ok and all(each["id"] != chosen for each in found):
         found = [own.body, *found]
-    return Choice(rows=tuple(found), more=not newest.ok or newest.body["next_cursor"] is not None)
+    more = not newest.ok or newest.body["next_cursor"] is not None
+    return Choice(rows=tuple(found), more=more, noun=noun, source=f"{visit.base}/pick/{noun}")
 
 
 async def whole(visit: Visit, path: str, first: Answer, **query: str) -> Answer:
@@ -396,7 +437,7 @@ async def whole(visit: Visit, path: str, first: Answer, **query: str) -> Answer:
 
 async def _pages(visit: Visit, path: str, cursor: str | None, **query: str) -> AsyncIterator[Answer]:
     """Yield the pages of a list from a cursor on, a few thousand rows at most; a refusal is the last of them."""
-    for _ in range(_PAGES):
+    for _page in range(_PAGES):
         answer = await visit.ask(path, limit=_MOST, cursor=cursor, **query)
         yield answer
         cursor = answer.body["next_cursor"] if answer.ok else None

@@ -12,9 +12,9 @@ from typing import Any
 from starlette.responses import Response
 from starlette.routing import Route
 
-from console import lists
+from console import lists, picker
 from console.filters import statuses
-from console.forms import Form, FormState, blank, read_form
+from console.forms import Form, FormState, blank, corrected, read_form
 from console.gateway import Answer, Wanted
 from console.lists import Choice, ListResult, ListView
 from console.routing import COMMAND, tenant
@@ -382,6 +382,10 @@ class Noun:
 
         async def send(visit: Visit) -> Response:
             form = await read_form(visit.request, *fields, *numbers, many=many)
+            nouns = {name: noun for name, (noun, _query) in (sources or {}).items()}
+            form, errors = await picker.resolved(visit, form, nouns)
+            if errors:
+                return await ask(visit, corrected(form, errors), 422)
             typed = {name: form.maybe(name) for name in fields} | {name: form.maybe_number(name) for name in numbers}
             sent = body(form) if body else typed if is_change else {k: v for k, v in typed.items() if v is not None}
             own = self.own(visit) if is_change else self.path

@@ -29,6 +29,7 @@ from console.notification.routes import ROUTES as NOTIFICATION
 from console.payment.routes import ROUTES as PAYMENT
 from console.payment_method.routes import ROUTES as PAYMENT_METHOD
 from console.payment_policy.routes import ROUTES as PAYMENT_POLICY
+from console.picker import ROUTES as PICKER
 from console.platform.alert.routes import ROUTES as PLATFORM_ALERT
 from console.platform.analytics.routes import ROUTES as PLATFORM_ANALYTICS
 from console.platform.api_key.routes import ROUTES as PLATFORM_API_KEY
@@ -83,6 +84,7 @@ _ALL = (
     *PAYMENT,
     *PAYMENT_METHOD,
     *AUTO_TOPUP,
+    *PICKER,
     *PLATFORM_ALERT,
     *PLATFORM_ANALYTICS,
     *PLATFORM_API_KEY,

@@ -3,6 +3,7 @@
 from enum import StrEnum
 
 from console.gateway import SILENCE, UNREADABLE, Answer, Problem, Refused
+from console.texts import N_, gettext
 
 
 class Reaction(StrEnum):
@@ -83,22 +84,29 @@ def answered(answer: Answer) -> bool:
 
 #: The title and the sentence of pages that are shown in place of the one that was asked for.
 WORDS = {
-    Reaction.FIELDS: ("Invalid address", "Correct the address and try again."),
-    Reaction.CHANGED: ("This has changed meanwhile", "Nothing was done."),
-    Reaction.FUNDS: ("Insufficient balance", "Nothing was charged."),
-    Reaction.LIMIT: ("Plan limit reached", "Nothing was done."),
-    Reaction.UNKNOWN: ("Outcome unknown", "No response yet. Your request is not lost."),
-    Reaction.WAIT: ("Too many requests", "Wait a moment and try again. Nothing was done."),
-    Reaction.APPROVAL: ("Approval required", "This action needs two operators."),
+    Reaction.FIELDS: (N_("Invalid address"), N_("Correct the address and try again.")),
+    Reaction.CHANGED: (N_("This has changed meanwhile"), N_("Nothing was done.")),
+    Reaction.FUNDS: (N_("Insufficient balance"), N_("Nothing was charged.")),
+    Reaction.LIMIT: (N_("Plan limit reached"), N_("Nothing was done.")),
+    Reaction.UNKNOWN: (N_("Outcome unknown"), N_("No response yet. Your request is not lost.")),
+    Reaction.WAIT: (N_("Too many requests"), N_("Wait a moment and try again. Nothing was done.")),
+    Reaction.APPROVAL: (N_("Approval required"), N_("This action needs two operators.")),
     Reaction.OTHER_CONTENT: (
-        "This form was already sent with other content",
-        "The first version was processed, this one was not. Send it again to process it.",
+        N_("This form was already sent with other content"),
+        N_("The first version was processed, this one was not. Send it again to process it."),
     ),
-    Reaction.FORBIDDEN: ("Not permitted for your role", "Ask an owner of the organization for access."),
-    Reaction.NOT_FOUND: ("Not found", "It does not exist, or it belongs to another organization."),
-    Reaction.FAULT: ("Internal error", "Nothing was done. Contact support with the request id below."),
-    Reaction.SIGN_IN: ("Sign in", "Your session has ended."),
+    Reaction.FORBIDDEN: (N_("Not permitted for your role"), N_("Ask an owner of the organization for access.")),
+    Reaction.NOT_FOUND: (N_("Not found"), N_("It does not exist, or it belongs to another organization.")),
+    Reaction.FAULT: (N_("Internal error"), N_("Nothing was done. Contact support with the request id below.")),
+    Reaction.SIGN_IN: (N_("Sign in"), N_("Your session has ended.")),
 }
+
+
+def words_of(reaction: Reaction) -> tuple[str, str]:
+    """Return the title and the sentence of a reaction in the reader's language."""
+    title, sentence = WORDS[reaction]
+    return gettext(title), gettext(sentence)
+
 
 #: The status of such a page where the API's own would not do.
 STATUSES = {Reaction.FAULT: 502}

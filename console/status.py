@@ -4,9 +4,10 @@ A status is never shown by colour alone: a tone has a shape, which stands beside
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from console.texts import _, gettext
 from domain.billing.invoice.collection import CollectionStatus
 from domain.billing.invoice.state import InvoiceStatus
 from domain.billing.subscription.state import SubscriptionStatus
@@ -592,6 +593,6 @@ def status_of(noun: str, status: str) -> Status:
     """
     known = STATUSES[noun].get(status)
     if known is not None:
-        return known
+        return replace(known, word=gettext(known.word), sentence=gettext(known.sentence))
     word = status.replace("_", " ").replace(".", " ").capitalize()
-    return _as(Tone.IDLE, word, "This console does not know this status.", "info")
+    return _as(Tone.IDLE, word, _("This console does not know this status."), "info")

@@ -63,5 +63,11 @@ def _(text: str, **values: Any) -> str:
     return found % values if values else found
 
 
+def language() -> str:
+    """Return the language of the page: the reader's where it has a catalogue, else English."""
+    found = _language()
+    return found if found in LANGUAGES else "en"
+
+
 def _language() -> str:
     return reader().prefs.locale.partition("_")[0]

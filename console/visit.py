@@ -26,8 +26,9 @@ from console.mentions import Naming
 from console.notices import FROM_ELSEWHERE
 from console.objects import named
 from console.pages import html
-from console.problems import WORDS, Reaction, reaction_to
+from console.problems import Reaction, reaction_to, words_of
 from console.refusals import forbidden, not_found
+from console.texts import _
 from console.who import Me, Organization, organization_of
 from domain.cards.card import issues_to
 from domain.common.access import Permission
@@ -315,12 +316,14 @@ class Visit:
                 return await show(self, forms.with_summary(shown, _when(answer)), 429)
             case Reaction.CHANGED:
                 shown = forms.again(form, answer, names)
-                return await show(self, forms.with_summary(shown, f"{problem.detail} Nothing was done."), 409)
+                return await show(self, forms.with_summary(shown, f"{problem.detail} {_('Nothing was done.')}"), 409)
             case Reaction.FUNDS | Reaction.LIMIT:
                 shown = forms.again(form, answer, names)
                 return await show(self, forms.with_way_on(shown, *self._way_on(problem)), answer.status)
             case Reaction.OTHER_CONTENT:
-                shown = forms.with_summary(forms.again(form, answer, names), ". ".join(WORDS[Reaction.OTHER_CONTENT]))
+                shown = forms.with_summary(
+                    forms.again(form, answer, names), ". ".join(words_of(Reaction.OTHER_CONTENT))
+                )
                 return await show(self, forms.with_way_on(shown, *self._first_result(problem)), 422)
             case Reaction.UNKNOWN:
                 return await self._not_known_yet(form, answer)
@@ -329,7 +332,7 @@ class Visit:
 
     async def _not_known_yet(self, form: Form, answer: Answer) -> Response:
         wait = min(max(answer.retry_after or 2, 1), 60)
-        title, sentence = WORDS[Reaction.UNKNOWN]
+        title, sentence = words_of(Reaction.UNKNOWN)
         pairs = [*form.values.items(), *((name, value) for name, values in form.lists.items() for value in values)]
         page = NotKnownYet(
             title=title,
@@ -358,17 +361,17 @@ class Visit:
             short = max(Decimal(needed) - Decimal(available), Decimal(0))
             href = f"{self.base}/top-up"
             if self.has_page(href) and self.may(Permission.PAY):
-                return "Add credits", f"{href}?credits={short:f}"
+                return _("Add credits"), f"{href}?credits={short:f}"
         plans = f"{self.base}/billing/plans"
         if reaction_to(problem) is Reaction.LIMIT and self.has_page(plans) and self.may(Permission.READ_BILLING):
-            return "View plans", plans
+            return _("View plans"), plans
         return "", ""
 
     def _first_result(self, problem: Problem) -> tuple[str, str]:
         """Return where the result of what was sent first under a form's key is shown; empty if that has no page."""
         first = problem.more.get("object_id")
         href = named(first, self.base, self.has_page) if isinstance(first, str) else ""
-        return ("Check the result first", href) if href else ("", "")
+        return (_("Check the result first"), href) if href else ("", "")
 
     def _of_the_frame(self) -> dict[str, Wanted]:
         """Return what the frame asks for: the balance, and whose pages these are where that is not one's own."""
@@ -417,4 +420,4 @@ class NotKnownYet:
 
 def _when(answer: Answer) -> str:
     seconds = answer.retry_after
-    return f"Try again in {seconds} seconds." if seconds else "Try again in a moment."
+    return _("Try again in %(seconds)s seconds.", seconds=seconds) if seconds else _("Try again in a moment.")

@@ -93,7 +93,7 @@ class Failed:
     title: str
     request_id: str
     again: str
-    sentence: str = "This part of the page could not be loaded."
+    sentence: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

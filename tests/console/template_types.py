@@ -41,7 +41,7 @@ CONSOLE = ROOT / "console"
 DECLARATION = re.compile(r"\{#.*?(?:page: |`page` is an? )(?:console\.)?([\w.]+\w)")
 #: What Jinja itself gives, and the console's own globals.
 ELEMENTS = elements(Assets())
-GIVEN = {"asset", "inlined", "caller", "loop", "super", "range", "self", "may", "gettext", "ngettext", *ELEMENTS}
+GIVEN = {"asset", "inlined", "caller", "loop", "super", "range", "self", "may", "language", "gettext", "ngettext", *ELEMENTS}
 #: The classes of what filters return, where a template reads an attribute of it.
 FILTERED: dict[str, Any] = {"status": Status, "amount": Amount | None, "moment": Moment | None, "ident": Ident}
 Scope = dict[str, Any]

@@ -306,4 +306,4 @@ async def test_operators_see_each_figure_with_its_change_and_what_did_not_answer
         for said in ("50% more than in the 30 days before", "97.5%", "98% in the 30 days before", "none in the 30"):
             assert said in text
         api.answers[QUERY] = problem(503, "service.unavailable")
-        assert "This part of the page could not be loaded." in (await client.get("/console/platform/analytics")).text
+        assert "Not available right now." in (await client.get("/console/platform/analytics")).text

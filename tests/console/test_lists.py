@@ -61,7 +61,7 @@ async def test_filter_leaves_nothing_out_where_there_is_nothing(rows: tuple[dict
     api = Few(answers={"GET /agents": (200, {"data": [], "next_cursor": None})})
     api.rows = rows
     async with browser(api, signed_in=True) as client:
-        page = (await client.get(f"{HERE}/contracts?agent_id=agt_1")).text
+        page = (await client.get(f"{HERE}/contracts?agent_id=agt_01kar6h2d8e4wvq3r5s7t9x1za")).text
     assert says in page
     assert ("No results" in page) == (says == "No results")
 

@@ -156,7 +156,15 @@ async def test_navigation_offers_what_the_role_may_read_and_nothing_else(role: s
 async def test_every_route_that_shows_something_is_in_the_table(objects: dict[str, str]):
     from console.nouns import ROUTES
 
-    left_out = {"/", "/sign-in", "/enter/{token}", "/platform/changes", "/{org}/changes"}
+    left_out = {
+        "/",
+        "/sign-in",
+        "/enter/{token}",
+        "/platform/changes",
+        "/{org}/changes",
+        "/platform/pick/{noun}",
+        "/{org}/pick/{noun}",
+    }
     shown = {
         route.path
         for route in ROUTES

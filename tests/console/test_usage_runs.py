@@ -75,7 +75,7 @@ async def test_unknown_run_is_reported_at_its_field() -> None:
 async def test_unknown_cost_of_one_run_does_not_hide_others() -> None:
     status, text = await page(f"{HERE}?run=run-1", **{"GET_/usage/runs/run-1": problem(503, "service.unavailable")})
     assert status == 200
-    assert "This part of the page could not be loaded." in text
+    assert "Not available right now." in text
     assert "Latest runs of the month" in text
 
 

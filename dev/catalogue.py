@@ -1,0 +1,110 @@
+"""Keeps the catalogues of the console's texts, `console/locale/*.po`, next to its code.
+
+`python -m dev.catalogue` extracts the texts of code and templates, adds those that a catalogue lacks, without a
+translation, and drops those that the console no longer has. `--missing de` prints the untranslated texts of a language
+as JSON, and `--take de FILE` fills in translations: a mapping of English texts, those with plurals to a list of two.
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from babel.messages.catalog import Catalog
+from babel.messages.extract import extract_from_file
+from babel.messages.pofile import read_po, write_po
+
+ROOT = Path(__file__).resolve().parent.parent
+CONSOLE = ROOT / "console"
+LOCALE = CONSOLE / "locale"
+LANGUAGES = ("de", "es", "fr")
+#: Functions whose arguments are texts, and which arguments.
+FUNCTIONS = {"_": None, "N_": None, "gettext": None, "ngettext": (1, 2)}
+#: Constructors of statuses: a word and a sentence.
+STATUSES = {**dict.fromkeys(("_good", "_busy", "_warn", "_bad", "_idle"), (1, 2)), "_as": (2, 3)}
+#: A text, or the two forms of one with a number.
+Text = str | tuple[str, str]
+
+
+def _of(path: Path, method: str, keywords: Mapping[str, Any]) -> Iterator[str | tuple[str, ...]]:
+    options = {"trim_blocks": "true", "lstrip_blocks": "true", "silent": "false", "newstyle_gettext": "true"}
+    for _line, text, _comments, _context in extract_from_file(method, path, keywords=keywords, options=options):
+        yield text
+
+
+def texts() -> Sequence[Text]:
+    """Return the texts of the console in a stable order, each once."""
+    from console.notices import NOTICES
+
+    found: dict[Text, None] = {}
+    for path in sorted(CONSOLE.rglob("*.py")):
+        for text in _of(path, "python", FUNCTIONS):
+            found[text if isinstance(text, str) else (text[0], text[1])] = None
+    for path in sorted(CONSOLE.rglob("*.html")):
+        for text in _of(path, "jinja2.ext:babel_extract", FUNCTIONS):
+            found[text if isinstance(text, str) else (text[0], text[1])] = None
+    for text in _of(CONSOLE / "status.py", "python", STATUSES):
+        found |= dict.fromkeys(text if isinstance(text, tuple) else (text,))
+    return tuple(found | dict.fromkeys(sentence for _tone, sentence in NOTICES.values()))
+
+
+def kept(language: str) -> Catalog:
+    """Return the catalogue of a language as it is in its file."""
+    path = LOCALE / f"{language}.po"
+    if not path.exists():
+        return Catalog(locale=language)
+    with path.open("rb") as file:
+        return read_po(file, locale=language)
+
+
+def renewed(language: str, translations: Mapping[str, Any] | None = None) -> Catalog:
+    """Return the catalogue of a language with exactly the texts of the console."""
+    old, new = kept(language), Catalog(locale=language, fuzzy=False)
+    for text in texts():
+        first = text if isinstance(text, str) else text[0]
+        given = (translations or {}).get(first)
+        message = old.get(text)
+        string = given or (message.string if message is not None else "")
+        new.add(text, tuple(string) if isinstance(string, list) else string)
+    return new
+
+
+def missing(catalogue: Catalog) -> list[Text]:
+    """Return the texts without a translation."""
+    return [
+        each.id
+        for each in catalogue
+        if each.id and not (all(each.string) if isinstance(each.string, tuple) else each.string)
+    ]
+
+
+def save(language: str, catalogue: Catalog) -> None:
+    """Write the file of a language, without lines that change with each run."""
+    LOCALE.mkdir(exist_ok=True)
+    with (LOCALE / f"{language}.po").open("wb") as file:
+        write_po(file, catalogue, width=0, no_location=True, omit_header=False, sort_output=False)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--missing", metavar="LANGUAGE")
+    parser.add_argument("--take", nargs=2, metavar=("LANGUAGE", "FILE"))
+    chosen = parser.parse_args(arguments)
+    if chosen.missing:
+        sys.stdout.write(json.dumps(missing(renewed(chosen.missing)), ensure_ascii=False, indent=1) + "\n")
+        return
+    if chosen.take:
+        language, file = chosen.take
+        save(language, renewed(language, json.loads(Path(file).read_text("utf-8"))))
+        return
+    for language in LANGUAGES:
+        catalogue = renewed(language)
+        save(language, catalogue)
+        sys.stdout.write(f"{language}: {len(catalogue)} texts, {len(missing(catalogue))} without a translation\n")
+
+
+if __name__ == "__main__":
+    main()
