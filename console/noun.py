@@ -88,16 +88,21 @@ class ListPage(Page):
         across: whether the rows are of all organizations.
         base: where the pages around begin.
         create: the address of the form that creates an object; empty where the reader may not.
-        form: of the commands on the list.
+        form: of a command of a row that was refused.
     """
 
     listed: ListView
+    form: FormState = field(default_factory=blank)
     filters: tuple[Filter, ...] = ()
     tabs: tuple[Tab, ...] = ()
     across: bool = False
     base: str = ""
     create: str = ""
-    form: FormState = field(default_factory=blank)
+
+    @property
+    def fresh(self) -> FormState:
+        """A form for one button of a row: each has a command key of its own."""
+        return blank()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -39,9 +39,9 @@ from console.platform.billing_run.routes import ROUTES as PLATFORM_BILLING_RUN
 from console.platform.book.routes import ROUTES as PLATFORM_BOOK
 from console.platform.credit.routes import ROUTES as PLATFORM_CREDIT
 from console.platform.organization.routes import ROUTES as PLATFORM_ORGANIZATION
-from console.platform.overview.routes import ROUTES as PLATFORM_OVERVIEW
+from console.platform.overview.pages import ROUTES as PLATFORM_OVERVIEW
 from console.platform.pricing.pages import ROUTES as PLATFORM_PRICING
-from console.platform.reconciliation.routes import ROUTES as PLATFORM_RECONCILIATION
+from console.platform.reconciliation.pages import ROUTES as PLATFORM_RECONCILIATION
 from console.platform.reputation.routes import ROUTES as PLATFORM_REPUTATION
 from console.platform.webhook.routes import ROUTES as PLATFORM_WEBHOOK
 from console.preferences.routes import ROUTES as PREFERENCES

@@ -375,7 +375,8 @@ def exported(path: Path) -> Mapping[str, nodes.Macro]:
     for node in tree.find_all(nodes.Assign):
         target, source = node.target, node.node
         if isinstance(target, nodes.Name) and isinstance(source, nodes.Getattr) and isinstance(source.node, nodes.Name):
-            again[target.name] = spaces[source.node.name][source.attr]
+            if source.node.name in spaces:
+                again[target.name] = spaces[source.node.name][source.attr]
     return {**macros(path), **again}
 
 

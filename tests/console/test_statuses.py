@@ -70,6 +70,10 @@ OWN = {"agent", "department", "event", "evidence", "key", "link", "milestone"} |
     "session",
     "spend",
     "step",
+    "billing_run",
+    "discrepancy",
+    "reconciliation",
+    "webhook",
 }
 #: Statuses that only a table lists.
 OF_TABLES = {"notification": "notifications"}

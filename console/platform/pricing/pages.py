@@ -8,9 +8,9 @@ from typing import Any
 
 from starlette.responses import Response
 
-from console import lists
+from console import lists, picker
 from console.choices import zones
-from console.forms import Form, FormState, blank, read_form
+from console.forms import Form, FormState, blank, corrected, read_form
 from console.gateway import Answer
 from console.noun import NO_OBJECT, FormPage, Json, Noun, pick, select
 from console.paying import currencies
@@ -130,6 +130,9 @@ async def show_form(
 async def send(visit: Visit) -> Response:
     """Test a rule on past quotes, which changes nothing and so has no key, or write it."""
     form = await read_form(visit.request, "action", *_FIELDS, many=(WEEKDAYS,))
+    form, errors = await picker.resolved(visit, form, _SOURCES)
+    if errors:
+        return await show_form(visit, corrected(form, errors), 422)
     kind = terms.kind_of(form.text("type"))
     body = terms.rule(kind, form, visit.choices.zone or "UTC")
     id = visit.request.path_params.get("id")
