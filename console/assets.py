@@ -16,7 +16,17 @@ from starlette.responses import Response
 STATIC = Path(__file__).resolve().parent / "static"
 #: In the order in which they are joined; those that are not there yet are left out.
 STYLES = ("tokens.css", "base.css", "parts.css")
-SCRIPTS = ("console.js", "live.js", "keys.js", "pick.js", "drafts.js", "preview.js", "countdown.js", "charts.js")
+SCRIPTS = (
+    "console.js",
+    "live.js",
+    "keys.js",
+    "pick.js",
+    "palette.js",
+    "drafts.js",
+    "preview.js",
+    "countdown.js",
+    "charts.js",
+)
 FOREVER = "public, max-age=31536000, immutable"
 _TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 

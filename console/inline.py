@@ -24,7 +24,7 @@ from console.status import Status
 from console.texts import _, gettext
 
 
-def translated(text: str, **values: Any) -> str:
+def translated(text: str, /, **values: Any) -> str:
     """Return a text in the reader's language; values are escaped within it."""
     if not values:
         return gettext(text)

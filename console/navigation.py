@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from console.texts import N_, gettext
 from console.who import Me
 from domain.common.access import Permission
 
@@ -43,99 +44,155 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Entries under a heading; the first group has none."""
+    """A group of pages: the first of its links is its own page; the current group shows all of them."""
 
     label: str
+    icon: str
+    current: bool
     links: tuple[Link, ...]
 
 
-Groups = tuple[tuple[str, tuple[Entry, ...]], ...]
+Groups = tuple[tuple[str, str, tuple[Entry, ...]], ...]
 
 TENANT: Groups = (
     (
-        "",
+        N_("Home"),
+        "home",
         (
-            Entry("Home", "", "home", letter="h"),
-            Entry("Top up", "/top-up", "plus", Permission.PAY),
-            Entry("Alerts", "/alerts", "bell", Permission.READ_BILLING, letter="a"),
+            Entry(N_("Home"), "", "home", letter="h"),
+            Entry(N_("Alerts"), "/alerts", "bell", Permission.READ_BILLING, letter="a"),
         ),
     ),
     (
-        "Work",
+        N_("Agents"),
+        "agent",
         (
-            Entry("Escrows", "/escrows", "escrow", letter="e", visits=Permission.READ),
-            Entry("Contracts", "/contracts", "contract", letter="c", visits=Permission.READ),
-            Entry("Find agents", "/marketplace", "market", letter="f", visits=Permission.READ),
-            Entry("Your agents", "/agents", "agent", letter="n", visits=Permission.READ),
-            Entry("Earnings", "/earnings", "earnings"),
-            Entry("Projects", "/projects", "project", letter="j"),
-            Entry("Library", "/library", "library"),
+            Entry(N_("Your agents"), "/agents", "agent", letter="n", visits=Permission.READ),
+            Entry(N_("Find agents"), "/marketplace", "market", letter="f", visits=Permission.READ),
+            Entry(N_("Library"), "/library", "library"),
+            Entry(N_("Projects"), "/projects", "project", letter="j"),
         ),
     ),
     (
-        "Money",
+        N_("Work"),
+        "escrow",
         (
-            Entry("Activity", "/transactions", "list", Permission.READ_BILLING, letter="t"),
-            Entry("Payments", "/payments", "card", Permission.READ_BILLING, letter="p"),
-            Entry("Payment methods", "/payment-methods", "wallet", Permission.PAY, under=("/auto-top-up",)),
-            Entry("Invoices", "/invoices", "invoice", Permission.READ_BILLING, letter="i"),
-            Entry("Chargebacks", "/disputes", "dispute", Permission.READ_BILLING),
-            Entry("Billing", "/billing", "plan", Permission.READ_BILLING, letter="b"),
-            Entry("Usage", "/usage", "usage", letter="u", under=("/economics",)),
-            Entry("Budgets", "/budgets", "scale"),
-            Entry("Limits", "/limits", "limit", letter="l"),
-            Entry("Purchases", "/purchases", "card", under=("/payment-policies", "/cards")),
-            Entry("ROI", "/returns", "earnings", Permission.READ_BILLING, under=("/allocations",)),
-            Entry("Analytics", "/analytics", "report", Permission.READ_BILLING, under=("/reports", "/exports")),
+            Entry(N_("Escrows"), "/escrows", "escrow", letter="e", visits=Permission.READ),
+            Entry(N_("Contracts"), "/contracts", "contract", letter="c", visits=Permission.READ),
         ),
     ),
     (
-        "Account",
+        N_("Spending"),
+        "usage",
         (
-            Entry("People", "/people", "user", Permission.READ_AUDIT),
-            Entry("Settings", "/settings", "settings", letter="s", visits=Permission.READ, under=("/secrets",)),
+            Entry(N_("Usage"), "/usage", "usage", letter="u", under=("/economics",)),
+            Entry(N_("Budgets"), "/budgets", "scale"),
+            Entry(N_("Limits"), "/limits", "limit", letter="l", under=("/departments",)),
+            Entry(N_("Purchases"), "/purchases", "card", under=("/payment-policies", "/cards")),
+        ),
+    ),
+    (
+        N_("Credits"),
+        "credits",
+        (
+            Entry(N_("Activity"), "/transactions", "list", Permission.READ_BILLING, letter="t"),
+            Entry(N_("Top up"), "/top-up", "plus", Permission.PAY),
+            Entry(N_("Payments"), "/payments", "card", Permission.READ_BILLING, letter="p"),
+            Entry(N_("Payment methods"), "/payment-methods", "wallet", Permission.PAY, under=("/auto-top-up",)),
+            Entry(N_("Chargebacks"), "/disputes", "dispute", Permission.READ_BILLING),
+        ),
+    ),
+    (
+        N_("Billing"),
+        "invoice",
+        (
+            Entry(N_("Plan"), "/billing", "plan", Permission.READ_BILLING, letter="b"),
+            Entry(N_("Invoices"), "/invoices", "invoice", Permission.READ_BILLING, letter="i"),
+        ),
+    ),
+    (N_("Earnings"), "earnings", (Entry(N_("Earnings"), "/earnings", "earnings"),)),
+    (
+        N_("Analytics"),
+        "report",
+        (
+            Entry(N_("Analytics"), "/analytics", "report", Permission.READ_BILLING, under=("/reports", "/exports")),
+            Entry(N_("ROI"), "/returns", "earnings", Permission.READ_BILLING, under=("/allocations",)),
+        ),
+    ),
+    (
+        N_("Settings"),
+        "settings",
+        (
+            Entry(N_("Settings"), "/settings", "settings", letter="s", visits=Permission.READ, under=("/secrets",)),
+            Entry(N_("People"), "/people", "user", Permission.READ_AUDIT),
         ),
     ),
 )
 
 PLATFORM: Groups = (
     (
-        "",
+        N_("Overview"),
+        "home",
         (
-            Entry("Overview", "", "home", Permission.INSPECT, letter="h"),
-            Entry("Organizations", "/organizations", "organization", Permission.INSPECT, letter="o"),
-            Entry("Alerts", "/alerts", "bell", Permission.INSPECT, letter="a"),
-            Entry("Approvals", "/approvals", "check", Permission.INSPECT),
+            Entry(N_("Overview"), "", "home", Permission.INSPECT, letter="h"),
+            Entry(N_("Alerts"), "/alerts", "bell", Permission.INSPECT, letter="a"),
+            Entry(N_("Approvals"), "/approvals", "check", Permission.INSPECT),
         ),
     ),
     (
-        "Work",
+        N_("Organizations"),
+        "organization",
         (
-            Entry("Decisions", "/decisions", "dispute", Permission.ARBITRATE, letter="d"),
-            Entry("Deliveries", "/deliveries", "delivery", Permission.VALIDATE),
-            Entry("Escrows", "/escrows", "escrow", letter="e"),
-            Entry("Pricing", "/pricing", "price", Permission.INSPECT),
-            Entry("Reputation", "/reputation", "star", Permission.INSPECT),
+            Entry(N_("Organizations"), "/organizations", "organization", Permission.INSPECT, letter="o"),
+            Entry(N_("Credits"), "/credits", "credits", Permission.INSPECT, letter="c"),
         ),
     ),
     (
-        "Money",
+        N_("Work"),
+        "escrow",
         (
-            Entry("Credits", "/credits", "credits", Permission.INSPECT, letter="c"),
-            Entry("Payments", "/payments", "card", Permission.INSPECT, letter="p"),
-            Entry("Chargebacks", "/disputes", "dispute", Permission.INSPECT),
-            Entry("Invoices", "/invoices", "invoice", Permission.INSPECT, letter="i"),
-            Entry("Reconciliation", "/reconciliation", "scale", Permission.INSPECT, letter="r"),
-            Entry("Books", "/books", "book", Permission.READ_BOOKS, letter="b"),
-            Entry("Analytics", "/analytics", "report", Permission.INSPECT, under=("/reports", "/exports")),
+            Entry(N_("Decisions"), "/decisions", "dispute", Permission.ARBITRATE, letter="d"),
+            Entry(N_("Deliveries"), "/deliveries", "delivery", Permission.VALIDATE),
+            Entry(N_("Escrows"), "/escrows", "escrow", letter="e"),
         ),
     ),
     (
-        "Installation",
+        N_("Pricing"),
+        "price",
         (
-            Entry("Webhooks", "/webhooks", "webhook", Permission.INSPECT, letter="w"),
-            Entry("Keys", "/keys", "key", Permission.READ_AUDIT, letter="k"),
-            Entry("Audit", "/audit", "list", Permission.READ_AUDIT),
+            Entry(N_("Pricing"), "/pricing", "price", Permission.INSPECT),
+            Entry(N_("Reputation"), "/reputation", "star", Permission.INSPECT),
+        ),
+    ),
+    (
+        N_("Payments"),
+        "card",
+        (
+            Entry(N_("Payments"), "/payments", "card", Permission.INSPECT, letter="p"),
+            Entry(N_("Chargebacks"), "/disputes", "dispute", Permission.INSPECT),
+            Entry(N_("Invoices"), "/invoices", "invoice", Permission.INSPECT, letter="i"),
+        ),
+    ),
+    (
+        N_("Books"),
+        "book",
+        (
+            Entry(N_("Books"), "/books", "book", Permission.READ_BOOKS, letter="b"),
+            Entry(N_("Reconciliation"), "/reconciliation", "scale", Permission.INSPECT, letter="r"),
+        ),
+    ),
+    (
+        N_("Analytics"),
+        "report",
+        (Entry(N_("Analytics"), "/analytics", "report", Permission.INSPECT, under=("/reports", "/exports")),),
+    ),
+    (
+        N_("Installation"),
+        "webhook",
+        (
+            Entry(N_("Webhooks"), "/webhooks", "webhook", Permission.INSPECT, letter="w"),
+            Entry(N_("Keys"), "/keys", "key", Permission.READ_AUDIT, letter="k"),
+            Entry(N_("Audit"), "/audit", "list", Permission.READ_AUDIT),
         ),
     ),
 )
@@ -145,18 +202,19 @@ def navigation(me: Me, org_id: str | None, path: str, exists: Exists) -> tuple[G
     """Return the groups of pages that the principal may read, with the present page marked."""
     base = "/console/platform" if org_id is None else f"/console/{org_id}"
     shown = []
-    for label, entries in PLATFORM if org_id is None else TENANT:
-        readable = [entry for entry in entries if _may(me, entry, org_id) and exists(base + entry.path)]
+    for label, icon, entries in PLATFORM if org_id is None else TENANT:
+        readable = [entry for entry in entries if may_enter(me, entry, org_id) and exists(base + entry.path)]
         links = tuple(
-            Link(entry.label, base + entry.path, entry.icon, entry.letter, _is_at(path, base, entry))
+            Link(gettext(entry.label), base + entry.path, entry.icon, entry.letter, _is_at(path, base, entry))
             for entry in readable
         )
         if links:
-            shown.append(Group(label, links))
+            shown.append(Group(gettext(label), icon, any(each.current for each in links), links))
     return tuple(shown)
 
 
-def _may(me: Me, entry: Entry, org_id: str | None) -> bool:
+def may_enter(me: Me, entry: Entry, org_id: str | None) -> bool:
+    """Return whether the principal may read a page, of an organization or of the platform."""
     return me.may(entry.need) and (org_id is None or not me.is_platform or me.may(entry.visits))
 
 

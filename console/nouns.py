@@ -50,7 +50,7 @@ from console.purchase_method.routes import ROUTES as PURCHASE_METHOD
 from console.purchase_order.routes import ROUTES as PURCHASE_ORDER
 from console.report.routes import ROUTES as REPORT
 from console.returns.routes import ROUTES as RETURNS
-from console.search.routes import ROUTES as SEARCH
+from console.search.pages import ROUTES as SEARCH
 from console.secret.routes import ROUTES as SECRET
 from console.spend_control.routes import ROUTES as SPEND_CONTROL
 from console.topup.routes import ROUTES as TOPUP

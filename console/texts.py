@@ -57,7 +57,7 @@ def ngettext(one: str, many: str, number: int) -> str:
     return one if number == 1 else many
 
 
-def _(text: str, **values: Any) -> str:
+def _(text: str, /, **values: Any) -> str:
     """Return a text in the reader's language with its values: `_("Close %(name)s?", name="Travel")`."""
     found = gettext(text)
     return found % values if values else found

@@ -38,7 +38,7 @@ def texts() -> Sequence[Text]:
     """Return the texts of the console in a stable order, each once."""
     from console.notices import NOTICES
 
-    found: dict[Text, None] = {}
+    found: dict[Any, None] = {}
     for path in sorted(CONSOLE.rglob("*.py")):
         for text in _of(path, "python", FUNCTIONS):
             found[text if isinstance(text, str) else (text[0], text[1])] = None
@@ -71,13 +71,10 @@ def renewed(language: str, translations: Mapping[str, Any] | None = None) -> Cat
     return new
 
 
-def missing(catalogue: Catalog) -> list[Text]:
+def missing(catalogue: Catalog) -> list[Any]:
     """Return the texts without a translation."""
-    return [
-        each.id
-        for each in catalogue
-        if each.id and not (all(each.string) if isinstance(each.string, tuple) else each.string)
-    ]
+    empty = ("", ("", ""))
+    return [each.id for each in catalogue if each.id and (not each.string or each.string in empty)]
 
 
 def save(language: str, catalogue: Catalog) -> None:

@@ -41,7 +41,8 @@ CONSOLE = ROOT / "console"
 DECLARATION = re.compile(r"\{#.*?(?:page: |`page` is an? )(?:console\.)?([\w.]+\w)")
 #: What Jinja itself gives, and the console's own globals.
 ELEMENTS = elements(Assets())
-GIVEN = {"asset", "inlined", "caller", "loop", "super", "range", "self", "may", "language", "gettext", "ngettext", *ELEMENTS}
+GIVEN = {"asset", "inlined", "caller", "loop", "super", "range", "self", "may", "language", "gettext", "ngettext"}
+GIVEN |= ELEMENTS.keys()
 #: The classes of what filters return, where a template reads an attribute of it.
 FILTERED: dict[str, Any] = {"status": Status, "amount": Amount | None, "moment": Moment | None, "ident": Ident}
 Scope = dict[str, Any]
@@ -418,7 +419,7 @@ def misfits(path: Path, values: Mapping[str, Any]) -> list[str]:
     for name in names.keys() & values.keys():
         kind, value = names[name], values[name]
         if isinstance(kind, Answered):
-            kind, value = kind.body, value.body if value.ok else None
+            kind, value = kind.body, value.body if value is not None and value.ok else None
         if isinstance(kind, Many):
             kind, value = kind.item, next(iter(value), None)
         if isinstance(kind, Schema) and isinstance(value, dict):

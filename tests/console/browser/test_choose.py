@@ -13,6 +13,7 @@ async def test_an_agent_is_found_and_hired_by_its_name(world, open_window):
     good(await seller.people["owner"].put(f"/marketplace/agents/{agent}", offer))
     async with people_at(open_window, POINTER) as at:
         owner = await at(buyer.people["owner"], buyer.base)
+        await owner.page.get_by_role("link", name="Agents", exact=True).click()
         await owner.page.get_by_role("link", name="Find agents").click()
         await owner.write("Search", name)
         await owner.press("Search")

@@ -32,6 +32,7 @@ async def test_a_colleague_is_invited_enters_and_signs_in_again_by_mail(world: W
     address = f"maria-{new_key()}@acme.example".lower()
     async with people_at(open_window, POINTER) as at, open_window(scripts=False) as maria:
         owner = await at(own.people["owner"], own.base)
+        await owner.page.get_by_role("navigation").get_by_role("link", name="Settings").click()
         await owner.page.get_by_role("navigation").get_by_role("link", name="People").click()
         await owner.press("Invite person", link=True)
         await owner.write("E-mail address", address)
