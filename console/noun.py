@@ -135,6 +135,8 @@ OfObject = Callable[[Visit, Json, Mapping[str, Answer]], Awaitable[Json]]
 OfForm = Callable[[Visit, FormState, Json], Awaitable[Json]]
 #: Returns further questions of a page, which are asked at once with its own.
 Extra = Callable[[Visit], Mapping[str, Wanted]]
+#: Returns the values that a filter chooses between, and their words, by the filter.
+Choices = Callable[[Visit], Awaitable[Mapping[str, Mapping[str, str]]]]
 #: Makes a page of a command that was done, where it does not lead on to one.
 Done = Callable[[Visit, Form, Answer], Awaitable[Response]]
 Show = Callable[..., Awaitable[Response]]
@@ -218,6 +220,7 @@ class Noun:
         tabs: Tabs = (),
         values: OfList | None = None,
         extra: Extra | None = None,
+        choices: Choices | None = None,
         fixed: Mapping[str, str | None] | None = None,
         create: str = "new",
         may_create: Callable[[Visit], bool] | None = None,
@@ -231,6 +234,7 @@ class Noun:
             tabs: values of the filter that is a `tab`, with their words.
             values: returns further values for the template, such as `naming`.
             extra: further questions; their answers are in `ListResult.extra`.
+            choices: returns the values of filters that `pick` from the API, and their words.
             fixed: what the page itself asks of the list; None leaves a parameter out.
             create: the last part of the address of the form that creates an object; empty for none.
             may_create: whether that is offered, beyond the permission.
@@ -241,7 +245,8 @@ class Noun:
         async def show(visit: Visit, form: FormState | None = None, status: int = 200) -> Response:
             at = self.listed(visit) if visit.request.method == "POST" else ""
             more = extra(visit) if extra else None
-            found = await lists.find(visit, self.path, *names, days=days, at=at, fixed=fixed, extra=more)
+            words = await choices(visit) if choices else None
+            found = await lists.find(visit, self.path, *names, days=days, at=at, fixed=fixed, extra=more, choices=words)
             may = create and visit.may(self.change) and (may_create is None or may_create(visit))
             page = ListPage(
                 title=gettext(self.title),
