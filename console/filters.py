@@ -61,6 +61,13 @@ def statuses(noun: str) -> tuple[tuple[str, str], ...]:
     return (("", _("Any")), *((value, gettext(shown.word)) for value, shown in STATUSES[noun].items()))
 
 
+def rounded(value: float | None, places: int = 2) -> str:
+    """Write a score with so many decimals, so that scores below each other compare."""
+    if value is None:
+        return NOTHING
+    return written.digits_of(Decimal(str(value)).quantize(Decimal(1).scaleb(-places)), reader().prefs, least=places)
+
+
 def is_some(value: str | None) -> bool:
     """Return whether a decimal string is there and is not zero."""
     return value is not None and bool(written.decimal(value))
@@ -104,6 +111,7 @@ FILTERS: Mapping[str, Callable[..., Any]] = {
     "is_some": is_some,
     "total": total,
     "link": link,
+    "rounded": rounded,
     "pairs": items,
     "titled": written.titled,
     "listed": written.joined,

@@ -42,7 +42,7 @@ from console.platform.organization.pages import ROUTES as PLATFORM_ORGANIZATION
 from console.platform.overview.pages import ROUTES as PLATFORM_OVERVIEW
 from console.platform.pricing.pages import ROUTES as PLATFORM_PRICING
 from console.platform.reconciliation.pages import ROUTES as PLATFORM_RECONCILIATION
-from console.platform.reputation.routes import ROUTES as PLATFORM_REPUTATION
+from console.platform.reputation.pages import ROUTES as PLATFORM_REPUTATION
 from console.platform.webhook.routes import ROUTES as PLATFORM_WEBHOOK
 from console.preferences.routes import ROUTES as PREFERENCES
 from console.project.routes import ROUTES as PROJECT
