@@ -36,7 +36,7 @@ from console.platform.api_key.routes import ROUTES as PLATFORM_API_KEY
 from console.platform.approval.routes import ROUTES as PLATFORM_APPROVAL
 from console.platform.audit.routes import ROUTES as PLATFORM_AUDIT
 from console.platform.billing_run.routes import ROUTES as PLATFORM_BILLING_RUN
-from console.platform.book.routes import ROUTES as PLATFORM_BOOK
+from console.platform.book.pages import ROUTES as PLATFORM_BOOK
 from console.platform.credit.pages import ROUTES as PLATFORM_CREDIT
 from console.platform.organization.pages import ROUTES as PLATFORM_ORGANIZATION
 from console.platform.overview.pages import ROUTES as PLATFORM_OVERVIEW
