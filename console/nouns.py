@@ -33,9 +33,9 @@ from console.picker import ROUTES as PICKER
 from console.platform.alert.routes import ROUTES as PLATFORM_ALERT
 from console.platform.analytics.routes import ROUTES as PLATFORM_ANALYTICS
 from console.platform.api_key.routes import ROUTES as PLATFORM_API_KEY
-from console.platform.approval.routes import ROUTES as PLATFORM_APPROVAL
+from console.platform.approval.pages import ROUTES as PLATFORM_APPROVAL
 from console.platform.audit.routes import ROUTES as PLATFORM_AUDIT
-from console.platform.billing_run.routes import ROUTES as PLATFORM_BILLING_RUN
+from console.platform.billing_run.pages import ROUTES as PLATFORM_BILLING_RUN
 from console.platform.book.pages import ROUTES as PLATFORM_BOOK
 from console.platform.credit.pages import ROUTES as PLATFORM_CREDIT
 from console.platform.organization.pages import ROUTES as PLATFORM_ORGANIZATION
@@ -43,7 +43,7 @@ from console.platform.overview.pages import ROUTES as PLATFORM_OVERVIEW
 from console.platform.pricing.pages import ROUTES as PLATFORM_PRICING
 from console.platform.reconciliation.pages import ROUTES as PLATFORM_RECONCILIATION
 from console.platform.reputation.pages import ROUTES as PLATFORM_REPUTATION
-from console.platform.webhook.routes import ROUTES as PLATFORM_WEBHOOK
+from console.platform.webhook.pages import ROUTES as PLATFORM_WEBHOOK
 from console.preferences.routes import ROUTES as PREFERENCES
 from console.project.routes import ROUTES as PROJECT
 from console.purchase_method.routes import ROUTES as PURCHASE_METHOD

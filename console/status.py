@@ -495,12 +495,6 @@ _PROJECT: Mapping[str, Status] = {
     "idle": _idle("Not deployed", "The project uses no deployment slot."),
 }
 
-_EVENT: Mapping[str, Status] = {
-    "handled": _good("Processed", "It was processed."),
-    "waiting": _busy("Waiting", "It is waiting to be processed."),
-    "failing": _bad("Failing", "Processing failed, and is being retried."),
-}
-
 _MILESTONE: Mapping[str, Status] = {
     "pending": _idle("To do", "It is not delivered yet."),
     "delivered": _busy("In review", "It is delivered, and not yet approved."),
@@ -577,7 +571,6 @@ STATUSES: Mapping[str, Mapping[str, Status]] = {
     "earnings": _EARNINGS,
     "endpoint": _ENDPOINT,
     "escrow": _ESCROW,
-    "event": _EVENT,
     "evidence": _EVIDENCE,
     "export": _EXPORT,
     "fulfilment": _FULFILMENT,
