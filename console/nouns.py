@@ -31,7 +31,7 @@ from console.payment_method.routes import ROUTES as PAYMENT_METHOD
 from console.payment_policy.routes import ROUTES as PAYMENT_POLICY
 from console.picker import ROUTES as PICKER
 from console.platform.alert.routes import ROUTES as PLATFORM_ALERT
-from console.platform.analytics.routes import ROUTES as PLATFORM_ANALYTICS
+from console.platform.analytics.pages import ROUTES as PLATFORM_ANALYTICS
 from console.platform.api_key.routes import ROUTES as PLATFORM_API_KEY
 from console.platform.approval.pages import ROUTES as PLATFORM_APPROVAL
 from console.platform.audit.routes import ROUTES as PLATFORM_AUDIT
