@@ -16,7 +16,7 @@ from console.noun import NO_OBJECT, FormPage, Json, Noun, pick, select
 from console.paying import currencies
 from console.platform.desk import operators
 from console.platform.pricing import terms
-from console.platform.pricing.terms import DAYS, KINDS, WEEKDAYS
+from console.platform.pricing.terms import KINDS, WEEKDAYS
 from console.reader import reader
 from console.routing import COMMAND
 from console.texts import N_, _, gettext
@@ -115,7 +115,7 @@ async def show_form(
         "type": type,
         "step": kind.step,
         "steps": terms.step_fields(min(max(filled + _SPARE, _LEAST_STEPS), MAX_STEPS)) if kind.step else (),
-        "weekdays": tuple((str(at), gettext(day), "") for at, day in enumerate(DAYS, 1)),
+        "weekdays": tuple((str(at), day, "") for at, day in enumerate(terms.days_of_week(), 1)),
         "stacking": stackings() if kind.stacks else (),
         "plans": tuple((each["id"], each["name"]) for each in plans.body["data"]) if plans.ok else (),
         "currencies": currencies(answers["config"], form.value("terms_currency")),

@@ -6,6 +6,8 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from babel.dates import get_day_names
+
 from console.filters import money as money_of
 from console.format import Prefs, joined, local_time, number
 from console.forms import Form, written
@@ -14,7 +16,6 @@ from console.texts import N_, _, gettext
 from domain.marketplace.pricing.rule import RuleType
 from domain.marketplace.pricing.terms import MAX_STEPS
 
-DAYS = (*(N_("Monday"), N_("Tuesday"), N_("Wednesday"), N_("Thursday"), N_("Friday"), N_("Saturday"), N_("Sunday")),)
 #: In front of the fields of the terms: a rule has a floor of its own, and so have the bounds that it may set.
 _OF = "terms_"
 WEEKDAYS = f"{_OF}weekdays"
@@ -22,7 +23,7 @@ _RULE = ("name", "stacking", "agent_id", "organization_id", "floor", "ceiling")
 _MOMENTS = ("valid_from", "valid_until")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Kind:
     """A kind of rule: its word, its sentence, the fields of its terms, and the threshold of its steps, if it has any.
 
@@ -36,48 +37,32 @@ class Kind:
     stacks: bool = True
 
 
+_EXPRESSION = N_("By an expression that returns basis points: 12000 is 1.2 times the price.")
+_AGREED = N_("In place of the listed price, for one agent and one client; it names both.")
+_OF_SCORE = ("whose", "multiplier", "from_score", "full_score", "least_evidence")
+_VOLUME = N_("By what the client paid for released work in the last 30 days.")
+_SURGE = N_("Higher while an agent's utilisation exceeds a threshold.")
+_TIMES = N_("Between two times of day, on some weekdays.")
+_LIMITS = N_("The lowest and the highest price, applied after all other rules.")
 KINDS: Mapping[str, Kind] = {
-    RuleType.SURGE: Kind(
-        word=N_("Demand"),
-        lead=N_("Higher while an agent's utilisation exceeds a threshold."),
-        fields=("threshold", "maximum", "full"),
-    ),
-    RuleType.REPUTATION: Kind(
-        word=N_("Reputation"),
-        lead=N_("By reputation score."),
-        fields=("whose", "multiplier", "from_score", "full_score", "least_evidence"),
-    ),
-    RuleType.TIME_OF_DAY: Kind(
-        word=N_("Time of day"),
-        lead=N_("Between two times of day, on some weekdays."),
-        fields=("multiplier", "zone", "begins", "ends"),
-    ),
-    RuleType.BULK: Kind(word=N_("Quantity"), lead=N_("By quantity bought at once."), step="quantity"),
-    RuleType.VOLUME: Kind(
-        word=N_("Volume"),
-        lead=N_("By what the client paid for released work in the last 30 days."),
-        fields=("currency",),
-        step="amount",
-    ),
-    RuleType.TIER: Kind(word=N_("Tier"), lead=N_("For clients of one tier."), fields=("tier", "multiplier")),
-    RuleType.CONTRACT_PRICE: Kind(
-        word=N_("Agreed price"),
-        lead=N_("In place of the listed price, for one agent and one client; it names both."),
-        fields=("unit_price", "currency"),
-        stacks=False,
-    ),
-    RuleType.CUSTOM: Kind(
-        word=N_("Expression"),
-        lead=N_("By an expression that returns basis points: 12000 is 1.2 times the price."),
-        fields=("expression",),
-    ),
+    RuleType.SURGE: Kind(N_("Demand"), _SURGE, ("threshold", "maximum", "full")),
+    RuleType.REPUTATION: Kind(N_("Reputation"), N_("By reputation score."), _OF_SCORE),
+    RuleType.TIME_OF_DAY: Kind(N_("Time of day"), _TIMES, ("multiplier", "zone", "begins", "ends")),
+    RuleType.BULK: Kind(N_("Quantity"), N_("By quantity bought at once."), step="quantity"),
+    RuleType.VOLUME: Kind(N_("Volume"), _VOLUME, ("currency",), step="amount"),
+    RuleType.TIER: Kind(N_("Tier"), N_("For clients of one tier."), ("tier", "multiplier")),
+    RuleType.CONTRACT_PRICE: Kind(N_("Agreed price"), _AGREED, ("unit_price", "currency"), stacks=False),
+    RuleType.CUSTOM: Kind(N_("Expression"), _EXPRESSION, ("expression",)),
     RuleType.BOUNDS: Kind(
-        word=N_("Bounds"),
-        lead=N_("The lowest and the highest price, applied after all other rules."),
-        fields=("floor", "ceiling", "floor_amount", "ceiling_amount", "currency"),
-        stacks=False,
+        N_("Bounds"), _LIMITS, ("floor", "ceiling", "floor_amount", "ceiling_amount", "currency"), stacks=False
     ),
 }
+
+
+def days_of_week() -> list[str]:
+    """Return the names of the days, Monday first."""
+    names = get_day_names("wide", locale=reader().prefs.locale)
+    return [names[at] for at in range(7)]
 
 
 def kind_of(asked: str) -> str:
@@ -153,8 +138,8 @@ def effect(body: Mapping[str, Any]) -> str:
     if kind == RuleType.BOUNDS:
         return _joined(gettext(text) % said for name, text in _BOUNDS.items() if said[name])
     days = terms.get("weekdays", ())
-    said["days"] = joined([gettext(DAYS[each - 1]) for each in days])
-    if len(days) == len(DAYS):
+    said["days"] = joined([days_of_week()[each - 1] for each in days])
+    if len(days) == 7:
         kind = "every_day"
     return gettext(_EFFECTS[terms.get("whose", kind)]) % said
 
