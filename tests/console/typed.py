@@ -162,7 +162,7 @@ FORMS = (
         "operator",
         whole={"receiver": "{org}", "amount": "1", "source": "promotion", "sure": "yes"},
         shown={"note": ""},
-        checked=each("receiver", "amount", "expires"),
+        checked=each("amount", "expires"),
     ),
     Typed(
         "/console/platform/invoices/new",
@@ -209,7 +209,7 @@ FORMS = (
         shown={"name": ""},
         checked=each(
             *("priority", "terms_threshold", "terms_maximum", "terms_full"),
-            *("agent_id", "organization_id", "floor", "ceiling", "valid_from", "valid_until"),
+            *("floor", "ceiling", "valid_from", "valid_until"),
         ),
     ),
     Typed(
@@ -226,7 +226,7 @@ FORMS = (
         shown={"name": ""},
         checked=each(
             *("priority", "terms_currency", "terms_from_1", "terms_times_1"),
-            *("agent_id", "organization_id", "floor", "ceiling", "valid_from", "valid_until"),
+            *("floor", "ceiling", "valid_from", "valid_until"),
         ),
     ),
     Typed("/console/platform/billing-runs", "/platform/billing-runs", "operator", checked=each("period")),
@@ -234,7 +234,7 @@ FORMS = (
         "/console/platform/reconciliation",
         "/platform/reconciliation/runs",
         "operator",
-        whole={"provider": "stripe"},
+        whole={"company": "stripe"},
         checked=each("since", "until"),
     ),
     Typed(

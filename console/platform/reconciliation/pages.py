@@ -77,16 +77,16 @@ async def of_list(visit: Visit, found: lists.ListResult) -> dict[str, Any]:
 
 async def start(visit: Visit) -> Response:
     """Compare a provider's statement with the books for some days."""
-    form = await read_form(visit.request, "provider", *_DAYS)
+    form = await read_form(visit.request, "company", *_DAYS)
     assert RUNS.show_list is not None
     errors = {name: _("Invalid date. Use the format 2026-11-22.") for name in _DAYS if not _is_day(form.text(name))}
     if errors:
         return await RUNS.show_list(visit, corrected(form, errors), 422)
-    body = {"provider": form.text("provider"), **_window(form, _zone(visit))}
+    body = {"provider": form.text("company"), **_window(form, _zone(visit))}
     answer = await visit.command("POST", RUNS.path, body, form.key)
     if answer.ok:
         return visit.done(RUNS.here(visit, answer.body["id"]), "reconciliation.started", answer)
-    return await visit.refused(form, answer, RUNS.show_list, {"from": "since", "to": "until"})
+    return await visit.refused(form, answer, RUNS.show_list, {"provider": "company", "from": "since", "to": "until"})
 
 
 async def of_run(visit: Visit, run: Json, _answers: Mapping[str, Answer]) -> dict[str, Any]:
