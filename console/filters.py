@@ -78,6 +78,13 @@ def total(rows: Iterable[Mapping[str, Any]], field: str) -> str:
     return f"{sum((written.decimal(each[field]) for each in rows if each[field] is not None), Decimal(0)):f}"
 
 
+def share(part: str, whole: str) -> str:
+    """Return the length of a bar in percent of a whole, for drawing alone; nothing below zero."""
+    total = written.decimal(whole)
+    length = max(written.decimal(part), Decimal(0)) * 100 / total if total > 0 else Decimal(0)
+    return f"{min(length, Decimal(100)).quantize(Decimal('0.01')):f}"
+
+
 def link(id: str | None, org_id: str | None = None) -> str:
     """Return the address of the page of an id; empty if it has none."""
     return reader().link(id, org_id) if id else ""
@@ -110,6 +117,7 @@ FILTERS: Mapping[str, Callable[..., Any]] = {
     "statuses": statuses,
     "is_some": is_some,
     "total": total,
+    "share": share,
     "link": link,
     "rounded": rounded,
     "pairs": items,

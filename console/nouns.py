@@ -20,7 +20,7 @@ from console.export.routes import ROUTES as EXPORT
 from console.feedback.routes import ROUTES as FEEDBACK
 from console.free_option.routes import ROUTES as FREE_OPTION
 from console.help.routes import ROUTES as HELP
-from console.home.routes import ROUTES as HOME
+from console.home.pages import ROUTES as HOME
 from console.invoice.routes import ROUTES as INVOICE
 from console.library.routes import ROUTES as LIBRARY
 from console.live.routes import ROUTES as LIVE

@@ -10,7 +10,7 @@ from console.status import Status, status_of
 from domain.messages.texts import title_of
 
 #: By the kind of a task: what is to be done, and the noun whose page it is done on.
-_ACTS: Mapping[str, tuple[str, str]] = {
+ACTS: Mapping[str, tuple[str, str]] = {
     "to_accept": ("Accept terms", "contracts"),
     "to_fund": ("Fund", "escrows"),
     "to_deliver": ("Deliver", "escrows"),
@@ -56,7 +56,7 @@ def task(
     alerts: str,
 ) -> Task:
     """Return a task of `GET /tasks`."""
-    act, noun = _ACTS.get(body["kind"], (titled(body["kind"]), ""))
+    act, noun = ACTS.get(body["kind"], (titled(body["kind"]), ""))
     # Of a chargeback the API says the bank's reason, such as `product_not_received`.
     title = titled(body["title"]) if body["kind"] == "evidence_due" else body["title"]
     own = f"{base}/{noun}/{body['object_id']}" if has(f"{noun}/{{id}}") else ""

@@ -308,6 +308,7 @@ NAMES_A_PURPOSE = {
     *(
         "repositories/payouts/payable.py",
         "repositories/payouts/recovery_uses.py",
+        "repositories/sql/insight/spent.sql",
         "repositories/sql/reputation/reputation_recalls.sql",
     ),
 }

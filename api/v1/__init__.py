@@ -16,6 +16,7 @@ from api.v1.analytics.forecast import router as forecasts
 from api.v1.analytics.insights import router as insights
 from api.v1.analytics.peers import router as peers
 from api.v1.analytics.query import router as analytics
+from api.v1.analytics.spent import router as spent
 from api.v1.api_keys.endpoints import router as api_keys
 from api.v1.approvals.endpoints import router as approvals
 from api.v1.audit.endpoints import router as audit
@@ -138,6 +139,7 @@ ROUTERS: tuple[Resource, ...] = (
     transfers,
     series,
     analytics,
+    spent,
     forecasts,
     insights,
     peers,

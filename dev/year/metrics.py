@@ -56,7 +56,15 @@ _SPENT = f"""
 """
 #: What each metric comes to: a query of one value, by the asset, empty for what is no amount.
 OF_ONE: Mapping[tuple[str, str], str] = {
-    ("spending", CREDIT): _SPENT.format(value="coalesce(sum(captured - refunded), 0)"),
+    ("spending", CREDIT): f"""
+        SELECT ({_SPENT.format(value="coalesce(sum(captured - refunded), 0)")}) + (
+            SELECT coalesce(-sum(e.amount), 0)
+            FROM ledger.entries e JOIN ledger.transfers t ON t.id = e.transfer_id
+            JOIN escrows x ON x.id = t.reference AND x.org_id = e.org_id
+            WHERE e.asset = '{CREDIT}' AND t.kind IN ('escrow.released', 'escrow.split')
+                AND {_of("e.org_id", "e.effective_at")}
+        )
+    """,
     ("spends", ""): _SPENT.format(value="count(*)"),
     ("usage.events", ""): f"SELECT count(*) FROM usage_events u WHERE {_of('u.org_id', 'u.occurred_at')}",
 }

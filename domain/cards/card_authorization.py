@@ -10,6 +10,9 @@ from enum import StrEnum
 from typing import NamedTuple
 from uuid import UUID
 
+#: Action of spends that pay for cards.
+CARD_PAYMENT = "card.payment"
+
 
 class CardPaymentStatus(StrEnum):
     """Status of a card payment."""

@@ -17,6 +17,7 @@ from functools import cache
 from domain.common.errors import UnknownMetric
 from domain.common.money import CREDIT, format_amount, scale_of
 from domain.insight.query import Value
+from domain.insight.spent import SPENT, SpentPart
 
 
 class MetricUnit(StrEnum):
@@ -47,6 +48,7 @@ class MeasureSource(StrEnum):
     """Source of a measure."""
 
     SPENDS = "spends"
+    SPENT = "spent"
     USAGE = "usage"
     EVENTS = "events"
     LINES = "lines"
@@ -88,7 +90,7 @@ _STOCKS = frozenset(
 
 
 #: Measures of credits; amounts of other measures are received money, with credits apart.
-_OF_CREDITS = frozenset({"spends.used", "credits.used", "credits.expired", "lines.credits", "lines.credit_days"})
+_OF_CREDITS = frozenset({"spent.credits", "credits.used", "credits.expired", "lines.credits", "lines.credit_days"})
 _IN_CREDITS = _OF_CREDITS | {"clock.days"}
 #: Measures without dimensions, although others of their source have some.
 _WHOLE = frozenset({"activity.organizations", "activity.people", "activity.agents"})
@@ -118,10 +120,10 @@ class Measure:
         """Return the asset of amounts for a requested currency; None if they are left out.
 
         Credits and money are not converted into each other, except in a balance, which has no lots left, and in
-        returns, where money is converted to the credits that it buys at the list price.
+        spending and returns, where money is converted to the credits that it buys at the list price.
         """
-        of_returns = self.source is MeasureSource.RETURNS and asset != CREDIT
-        if CREDIT not in {asset, currency} or of_returns or self.source is MeasureSource.WALLETS:
+        buys_credits = self.source in {MeasureSource.RETURNS, MeasureSource.SPENT} and asset != CREDIT
+        if CREDIT not in {asset, currency} or buys_credits or self.source is MeasureSource.WALLETS:
             return currency
         return asset if asset == currency or f"{self.source}.{self.name}" in _OF_CREDITS else None
 
@@ -172,6 +174,12 @@ class Metric:
         """The asset of its unconverted amounts; None for several."""
         measures = {f"{measure.source}.{measure.name}" for measure in self.measures}
         return CREDIT if measures <= _IN_CREDITS and self.unit is MetricUnit.AMOUNT else None
+
+    @property
+    def asset_of_none(self) -> str | None:
+        """The asset of its figure without any amounts; spending has one for every organization."""
+        spends = any(measure.source is MeasureSource.SPENT for measure in self.measures)
+        return CREDIT if spends and self.unit is MetricUnit.AMOUNT else self.asset
 
     @property
     def is_by_utc_day(self) -> bool:
@@ -266,9 +274,23 @@ def _of_all(name: str, unit: MetricUnit, formula: str, sentence: str, *dimension
     )
 
 
+_SPENT = {
+    SpentPart.USES: "Spent on metered usage and actions: captured spends and paid invoices, less refunds.",
+    SpentPart.JOBS: "Spent on jobs: payments out of escrows, including the commission.",
+    SpentPart.AGENTS: "Spent on agents bought in the marketplace, less refunds.",
+    SpentPart.PURCHASES: "Spent outside: paid purchase orders and card payments, less refunds.",
+    SpentPart.SUBSCRIPTIONS: "Spent on plans, without their credits, and slots, less refunds.",
+}
 _METRICS = (
     # Spending and usage.
-    _own("spending", _A, "spends.used", "Credits used, less refunds, by time of use.", *_PARTS),
+    _own(
+        "spending",
+        _A,
+        SPENT,
+        "Spent: uses, jobs, agents bought, purchases outside and subscriptions, less refunds.",
+        *_PARTS,
+    ),
+    *(_own(f"spending.{part}", _A, f"spent.{part}", sentence, *_PARTS) for part, sentence in _SPENT.items()),
     _own("spends", _C, "spends.count", "Uses of credits.", *_PARTS),
     _own("usage.events", _C, "usage.events", "Usage events recorded.", *_PARTS, one=True),
     _own("usage.input_tokens", _C, "usage.input_tokens", "Input tokens of calls of models.", *_PARTS, one=True),
@@ -285,11 +307,11 @@ _METRICS = (
         one=True,
     ),
     _own("balance", _A, "wallets.balance", "The balance of the organization's wallets at the end of the interval."),
-    _own("burn_rate", _A, "spends.used / clock.days", "Credits used per day."),
+    _own("burn_rate", _A, "spent.credits / clock.days", "Credits spent per day."),
     _own(
         "days_left",
         _R,
-        "wallets.balance * clock.days / spends.used",
+        "wallets.balance * clock.days / spent.credits",
         "Days until the balance runs out at the interval's burn rate.",
     ),
     _own(
@@ -314,7 +336,12 @@ _METRICS = (
         "The margin per unit of cost. Needs `currency`.",
         *_RETURNS,
     ),
-    _both("credits.used", _A, "credits.used", "Credits used less credits refunded, by the day of each."),
+    _both(
+        "credits.used",
+        _A,
+        "credits.used",
+        "Credits captured by spends less credits refunded, by the day of each; only a part of what is spent.",
+    ),
     _both("credits.expired", _A, "credits.expired", "Credits that expired."),
     # Payments.
     _both("payments.started", _C, "events.payments.started", "Payments begun.", *_PAYMENTS),

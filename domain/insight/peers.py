@@ -51,7 +51,7 @@ class PeerMetric(StrEnum):
 
 
 _WORDS = {
-    PeerMetric.SPENDING: "spending in credits",
+    PeerMetric.SPENDING: "amount spent in credits",
     PeerMetric.PAYMENT_SUCCESS_RATE: "payment success rate",
     PeerMetric.COST_PER_1000_TOKENS: "cost per 1,000 tokens",
     PeerMetric.PRICE_PER_USE: "price per use",

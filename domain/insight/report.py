@@ -12,6 +12,7 @@ from domain.common.calendar import Window, window_end, window_start, zone_of
 from domain.common.errors import Invalid
 from domain.insight.metrics import METRICS
 from domain.insight.query import Compare, Grain, Query
+from domain.insight.spent import SpentPart
 
 #: The maximum number of reports of an organization or of operators, of queries of a report, and of its recipients.
 MAX_REPORTS, MAX_QUESTIONS, MAX_RECIPIENTS = 50, 20, 50
@@ -294,7 +295,7 @@ TEMPLATES: Mapping[str, ReportTemplate] = {
             sentence="What each agent spent, used, cost and brought in on a day, and what is left.",
             schedule=ReportSchedule.DAILY,
             questions=(
-                _ask("Spending by agent", "spending", "spends", by="agent"),
+                _ask("Spent by agent", "spending", "spends", by="agent"),
                 _ask("Usage by agent", "usage.events", "usage.input_tokens", "usage.output_tokens", by="agent"),
                 _ask("Cost and revenue by agent", "returns.cost", "returns.revenue", by="agent"),
                 _ask("Balance", "balance", "burn_rate", "days_left", compare=None),
@@ -305,10 +306,10 @@ TEMPLATES: Mapping[str, ReportTemplate] = {
             sentence="What each project spent, used and brought in during a week.",
             schedule=ReportSchedule.WEEKLY,
             questions=(
-                _ask("Spending by project", "spending", "spends", by="project"),
+                _ask("Spent by project", "spending", "spends", by="project"),
                 _ask("Usage by project", "usage.events", "usage.cost", by="project"),
                 _ask("Returns by project", *_RETURNS, by="project", **_IN),
-                _ask("Spending by day", "spending", grain=Grain.DAY, compare=None),
+                _ask("Spent by day", "spending", grain=Grain.DAY, compare=None),
             ),
         ),
         ReportTemplate(
@@ -319,7 +320,8 @@ TEMPLATES: Mapping[str, ReportTemplate] = {
                 _ask("Returns", *_RETURNS, **_IN),
                 _ask("Returns by agent", *_RETURNS, by="agent", **_IN),
                 _ask("Returns by project", *_RETURNS, by="project", **_IN),
-                _ask("Spent", "spending", "usage.cost"),
+                _ask("Spent", "spending", *(f"spending.{part}" for part in SpentPart)),
+                _ask("Recorded usage", "usage.cost"),
                 _ask("Earned by agent", "earnings", by="agent"),
                 _ask("Paid out", "payouts.paid"),
                 _ask("Escrows", "escrows.opened", "escrows.released", "escrows.refunded", "escrows.refund_rate"),
@@ -332,9 +334,9 @@ TEMPLATES: Mapping[str, ReportTemplate] = {
             questions=(
                 _ask("Returns by month", *_RETURNS, grain=Grain.MONTH, compare=None, **_IN),
                 _ask("Returns by agent", *_RETURNS, by="agent", **_IN),
-                _ask("Spending by month", "spending", "spends", grain=Grain.MONTH, compare=None),
-                _ask("Spending by department", "spending", by="department"),
-                _ask("Spending by project", "spending", by="project"),
+                _ask("Spent by month", "spending", "spends", grain=Grain.MONTH, compare=None),
+                _ask("Spent by department", "spending", by="department"),
+                _ask("Spent by project", "spending", by="project"),
                 _ask("Usage by model", "usage.events", "usage.cost", by="model"),
                 _ask("Payments", "payments.received", "payments.success_rate"),
                 _ask("Escrows", "escrows.opened", "escrows.cycle_time", "escrows.dispute_rate", "escrows.refund_rate"),

@@ -11,7 +11,7 @@ from enum import StrEnum
 from itertools import accumulate, pairwise
 
 from domain.billing.subscription.grants import due_month, grant_month
-from domain.billing.subscription.state import ChangeKind, Subscription, SubscriptionStatus
+from domain.billing.subscription.state import Subscription
 
 _DAY = timedelta(days=1)
 
@@ -113,12 +113,10 @@ def expected_credits(plan: Subscription, until: datetime) -> Iterator[BalanceCha
         plan, grants = grant_month(plan, month)
         for grant in grants:
             yield BalanceChange(month.start.date(), BalanceChangeKind.GRANT, grant.credits_minor)
-    renews = not (plan.cancel_at_period_end or plan.ends_by_suspension)
-    if not renews or plan.status not in {SubscriptionStatus.ACTIVE, SubscriptionStatus.TRIALING} or plan.period is None:
+    terms = plan.next_terms
+    if terms is None or plan.period is None:
         return
-    starts, terms = plan.period.end, plan.terms
-    if plan.change is not None and plan.change.kind is ChangeKind.DOWNGRADE:
-        terms = plan.change.terms
+    starts = plan.period.end
     while terms.credits_minor and starts < until:
         yield BalanceChange((starts + terms.net_days * _DAY).date(), BalanceChangeKind.RENEWAL, terms.credits_minor)
         starts = plan.anchor.month_of(starts, plan.zone).end if plan.anchor is not None else until

@@ -31,8 +31,11 @@ _DAY = timedelta(days=1)
 class CostKind(StrEnum):
     """The kinds of costs."""
 
+    #: Uses that are spent, and recorded usage that was charged nowhere.
     USAGE = "usage"
+    #: Jobs, agents and purchases outside.
     PURCHASES = "purchases"
+    SUBSCRIPTIONS = "subscriptions"
     FEES = "fees"
     COMMISSION = "commission"
     #: Costs without an agent, see `share_costs`.

@@ -25,3 +25,4 @@ GRANT SELECT, INSERT ON results, attributions TO bursar_platform;
 GRANT SELECT, INSERT, UPDATE ON allocation_settings TO bursar_platform;
 
 \ir ../../repositories/sql/returns/revenue_events.sql
+\ir ../../repositories/sql/insight/spent.sql

@@ -11,6 +11,7 @@ from sqlalchemy import RowMapping, TextClause, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.common.errors import QueryTooLarge
+from domain.insight.spent import PART_OF_ACTION, SpentPart
 from ledger.invariants import Invariant
 from repositories.credits.spend_id_range import LAST_ID, RANGE_VALUES, first_id
 
@@ -195,8 +196,10 @@ async def summary(
     return await _read(session, _SUMMARY, org_id, since, until, of)
 
 
-#: The columns by which `by_interval` groups and filters.
-COLUMNS = ("action", "agent_id", "department_id", "project_id", "model")
+#: The columns by which `by_interval` groups and filters; `part` is of `domain.insight.spent`.
+COLUMNS = ("action", "agent_id", "department_id", "project_id", "model", "part")
+_PART = " ".join(f"WHEN '{action}' THEN '{part}'" for action, part in PART_OF_ACTION.items())
+_COMPUTED = {"part": f"CASE p.action {_PART} ELSE '{SpentPart.USES}' END"}
 
 
 async def by_interval(
@@ -253,8 +256,9 @@ async def _by_interval(
 ) -> list[RowMapping]:
     assert {*columns, *where} <= {*COLUMNS}
     groups = ", ".join(("place", *columns))
-    filters = " AND ".join(("true", *(f"p.{name} = ANY (CAST(:of_{name} AS text[]))" for name in where)))
-    listed = "".join(f"p.{name}, " for name in columns)
+    named = {name: _COMPUTED.get(name, f"p.{name}") for name in COLUMNS}
+    filters = " AND ".join(("true", *(f"{named[name]} = ANY (CAST(:of_{name} AS text[]))" for name in where)))
+    listed = "".join(f"{named[name]} AS {name}, " for name in columns)
     asked = text(statement.format(columns=listed, where=filters, groups=groups))
     more = {"bounds": list(bounds), "most": most, **{f"of_{name}": list(values) for name, values in where.items()}}
     rows = await _read(
@@ -317,7 +321,7 @@ async def _read(
 async def by_day(
     pool: "asyncpg.Pool[asyncpg.Record]", org_id: str, first: date, until: datetime
 ) -> tuple[list[str], list[str]] | None:
-    """Return the net use and the number of uses of each day (UTC), as formatted text.
+    """Return the spent credits (`domain.insight.spent`) and the number of uses of each day (UTC), as formatted text.
 
     One round trip with the organization's own rights, from a day up to a time. None if only `by_interval` finds all
     spends, or if too many would be read one by one.

@@ -43,12 +43,6 @@ class Month:
         return {"since": self.since, "until": self.until, "first": self.first, "after": self.until.date()}
 
 
-# What agents paid outside, without what came back.
-_PAID_OUTSIDE = text(f"""
-SELECT asset, sum(spent - refunded)::bigint AS paid FROM (
-    SELECT * FROM ledger.purchase_counts WHERE org_id = :org_id ORDER BY id DESC LIMIT {PAYMENTS}
-) c WHERE at >= :since AND at < :until GROUP BY asset
-""")
 # A charge that is tried again and again is refused again and again, and counts once a day.
 _REFUSED = """
 SELECT control_id, is_budget, agent_id, action, day, max(latest) AS latest, count(*) AS number,
@@ -140,11 +134,6 @@ WHERE o.org_id = :org_id AND o.status = 'purchased' AND o.renews_at IS NOT NULL 
     )
 ORDER BY o.id DESC LIMIT {AGENTS}
 """)
-
-
-async def paid_outside(session: AsyncSession, org_id: str, month: Month) -> dict[str, int]:
-    rows = await session.execute(_PAID_OUTSIDE, {"org_id": org_id, **month.asked})
-    return {row.asset: row.paid for row in rows}
 
 
 async def orders(session: AsyncSession, org_id: str, month: Month) -> Sequence[PaymentRow]:

@@ -42,11 +42,15 @@ ORDER BY a.id LIMIT {MEMBERS}
 """
 #: Each returns the figure as numerator and denominator, and its weight.
 _FIGURES = {
+    # Spent credits; of so many organizations spends are read by day alone, where a refund is on its own day.
     PeerMetric.SPENDING: """
-        SELECT org_id AS id, sum(used - refunded)::numeric AS above, 1::numeric AS below,
-            sum(used - refunded)::bigint AS weight
-        FROM ledger.credit_days WHERE org_id = ANY (:ids) AND day >= :first AND day < :after
-        GROUP BY org_id HAVING sum(used - refunded) > 0
+        SELECT id, sum(minor)::numeric AS above, 1::numeric AS below, sum(minor)::bigint AS weight FROM (
+            SELECT org_id AS id, used - refunded AS minor FROM ledger.credit_days
+            WHERE org_id = ANY (:ids) AND day >= :first AND day < :after
+            UNION ALL
+            SELECT o.id, e.minor FROM unnest(CAST(:ids AS text[])) o (id)
+            CROSS JOIN LATERAL spent_elsewhere(o.id, :since, :until, false) e WHERE e.asset = 'CREDIT'
+        ) s GROUP BY id HAVING sum(minor) > 0
     """,
     PeerMetric.PAYMENT_SUCCESS_RATE: f"""
         SELECT org_id AS id, coalesce(sum(value) FILTER (WHERE measure = 'payments.succeeded'), 0) AS above,

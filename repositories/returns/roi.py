@@ -1,7 +1,8 @@
 """Cost and revenue of agents by day (UTC), from days and rows of the period only.
 
-Costs are counted once: usage that names a spend, or is charged to credits, is in the spend. Payments of an organization
-to its own agents are neither cost nor revenue.
+Costs are what was spent (`domain.insight.spent`), without invoices, and recorded usage. Each is counted once: usage
+that names a spend, or is charged to credits, is in the spend; what an invoice bills is recorded usage. Payments of an
+organization to its own agents are neither cost nor revenue.
 
 In money, credits count at the purchase price of their lots, so granted ones count nothing. In credits they are credits.
 """
@@ -11,23 +12,26 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from fractions import Fraction
-from typing import Any
 
 from sqlalchemy import RowMapping, TextClause, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.common.errors import QueryTooLarge
 from domain.common.money import CREDIT
-from domain.marketplace.sale import PURCHASE
+from domain.insight.spent import SpentPart, SpentService
 from domain.returns.revenue_event import RevenueShare, divide_by_shares
 from domain.returns.roi import CostKind, DailyCost, DailyRevenue
 from domain.usage.amounts import minor_pico
-from repositories.credits import spend_day
+from repositories.insight import spent
 from repositories.insight.measures import MAX_ROWS, MeasurePart as Measured, MeasureQuery
+from repositories.insight.spent import Spent
 
 _DAY = timedelta(days=1)
-#: The actions of spends for an agent, or for a use of one.
-_BOUGHT = {PURCHASE, "marketplace.use"}
+_KINDS = {SpentPart.USES: CostKind.USAGE, SpentPart.SUBSCRIPTIONS: CostKind.SUBSCRIPTIONS}
+_KINDS_OF_SERVICES: Mapping[str | None, CostKind] = {
+    SpentService.FEE: CostKind.FEES,
+    SpentService.OWN_JOB: CostKind.COMMISSION,
+}
 
 # What belongs to a row is looked up for it alone: a join may read all there is.
 # An event that names a spend, is charged or was voided costs nothing beside it.
@@ -40,49 +44,6 @@ WHERE e.org_id = :org_id AND e.occurred_at >= :since AND e.occurred_at < :until 
     AND (SELECT c.event FROM usage_charges c WHERE c.org_id = e.org_id AND c.event = e.id) IS NULL
     AND (SELECT v.event FROM usage_voids v WHERE v.org_id = e.org_id AND v.event = e.id) IS NULL
 GROUP BY 1, 2, 3, 4, 5 LIMIT :most
-""")
-# A fee of the method is a part of what was charged for the order itself.
-_PURCHASES = text("""
-SELECT day, agent_id, project_id, asset, sum(paid - fee)::bigint AS paid, sum(fee)::bigint AS fee FROM (
-    SELECT (c.at AT TIME ZONE 'UTC')::date AS day, c.agent_id, c.project_id, c.asset, c.spent - c.refunded AS paid,
-        least(c.spent - c.refunded, CASE c.number WHEN 0 THEN coalesce((
-            SELECT sum(a.fee_minor) FROM purchase_attempts a WHERE a.order_id = c.order_id AND a.status = 'succeeded'
-        ), 0) ELSE 0 END) AS fee
-    FROM ledger.purchase_counts c
-    WHERE c.org_id = :org_id AND c.at >= :since AND c.at < :until AND c.spent > c.refunded
-) p GROUP BY day, agent_id, project_id, asset LIMIT :most
-""")
-# An agent that is bought with credits is in its spend; a person buys it with money.
-_SALES = text("""
-SELECT (p.bought_at AT TIME ZONE 'UTC')::date AS day, NULL AS agent_id, NULL AS project_id, p.currency AS asset,
-    sum(p.price_minor - p.taken_minor)::bigint AS paid
-FROM marketplace_purchases p
-WHERE p.org_id = :org_id AND p.payment_id IS NOT NULL AND p.bought_at >= :since AND p.bought_at < :until
-    AND p.payee_org_id <> p.org_id
-GROUP BY 1, 4 LIMIT :most
-""")
-# What each transfer has taken from the payer: of work by an own agent that is the commission. An escrow that has paid
-# in the period was made before its end, and has not changed last before its start.
-_ESCROWS = text("""
-SELECT (t.effective_at AT TIME ZONE 'UTC')::date AS day, c.agent_id, c.project_id, t.asset,
-    coalesce(sum(t.paid) FILTER (WHERE e.payee_org_id <> e.org_id), 0)::bigint AS paid,
-    coalesce(sum(t.paid) FILTER (WHERE e.payee_org_id = e.org_id), 0)::bigint AS commission
-FROM escrows e CROSS JOIN LATERAL (
-    SELECT t.effective_at, p.asset, p.paid FROM ledger.transfers t CROSS JOIN LATERAL (
-        SELECT e.currency AS asset, -sum(n.amount) AS paid FROM ledger.entries n
-        WHERE n.transfer_id = t.id AND n.org_id = e.org_id AND NOT (:in_money AND e.currency = 'CREDIT')
-        UNION ALL
-        SELECT p.asset, p.cost FROM paid_by_transfers(e.org_id, ARRAY[t.id]) p
-        WHERE :in_money AND e.currency = 'CREDIT'
-    ) p
-    WHERE t.reference = e.id AND t.kind IN ('escrow.released', 'escrow.split')
-        AND t.effective_at >= :since AND t.effective_at < :until
-) t LEFT JOIN LATERAL (
-    SELECT * FROM ledger.escrow_counts c WHERE c.escrow_id = e.id AND c.org_id = e.org_id LIMIT 1
-) c ON true
-WHERE e.org_id = :org_id AND e.released_minor + e.commission_minor > 0
-    AND e.updated_at >= :since AND e.created_at < :until
-GROUP BY 1, 2, 3, 4 LIMIT :most
 """)
 # Revenue that is not shared is added up here; every other event is a row with its shares.
 _REVENUE = text("""
@@ -110,45 +71,34 @@ async def costs(
     Commission of sales is part of `revenue`. With `in_money` credits count at their purchase price.
     """
     days = [_start(since) + at * _DAY for at in range((until - since).days + 1)]
-    columns = ("action", "agent_id", "project_id", "model")
-    if in_money:
-        paid = _all(await spend_day.paid(session, org_id, days, columns=columns, most=MAX_ROWS))
-        spent = [(row, row["asset"], row["cost"]) for row in paid]
-    else:
-        used = _all(await spend_day.by_interval(session, org_id, days, columns=columns, most=MAX_ROWS))
-        spent = [(row, CREDIT, row["used"]) for row in used]
+    columns = ("agent_id", "project_id", "model")
     found = [
-        _cost({**row, "day": since + row["place"] * _DAY}, _kind(row), asset, minor) for row, asset, minor in spent
+        DailyCost(
+            day=since + each.place * _DAY,
+            agent_id=each.agent_id,
+            project_id=each.project_id,
+            model=each.model,
+            kind=_kind(each),
+            asset=each.asset,
+            minor=each.minor,
+        )
+        for each in await spent.read(session, org_id, days, in_money=in_money, columns=columns)
+        if each.service != SpentService.INVOICE
     ]
-    asked = _asked(org_id, since, until, in_money=in_money)
     found += [
-        _cost(row, CostKind.USAGE, row["currency"], Fraction(int(row["pico"]), minor_pico(row["currency"])))
-        for row in await _read(session, _USAGE, asked)
+        DailyCost(
+            **{name: row[name] for name in ("day", "agent_id", "project_id", "model")},
+            kind=CostKind.USAGE,
+            asset=row["currency"],
+            minor=Fraction(int(row["pico"]), minor_pico(row["currency"])),
+        )
+        for row in await _read(session, _USAGE, _asked(org_id, since, until, in_money=in_money))
     ]
-    for row in await _read(session, _PURCHASES, asked):
-        found.append(_cost(row, CostKind.PURCHASES, row["asset"], row["paid"]))
-        found.append(_cost(row, CostKind.FEES, row["asset"], row["fee"]))
-    found += [_cost(row, CostKind.PURCHASES, row["asset"], row["paid"]) for row in await _read(session, _SALES, asked)]
-    for row in await _read(session, _ESCROWS, asked):
-        found.append(_cost(row, CostKind.PURCHASES, row["asset"], row["paid"]))
-        found.append(_cost(row, CostKind.COMMISSION, row["asset"], row["commission"]))
     return [cost for cost in found if cost.minor]
 
 
-def _kind(spent: RowMapping) -> CostKind:
-    return CostKind.PURCHASES if spent["action"] in _BOUGHT else CostKind.USAGE
-
-
-def _cost(row: Any, kind: CostKind, asset: str, minor: int | Fraction) -> DailyCost:
-    return DailyCost(
-        day=row["day"],
-        agent_id=row["agent_id"],
-        project_id=row["project_id"],
-        model=row.get("model"),
-        kind=kind,
-        asset=asset,
-        minor=minor,
-    )
+def _kind(each: Spent) -> CostKind:
+    return _KINDS_OF_SERVICES.get(each.service) or _KINDS.get(each.part, CostKind.PURCHASES)
 
 
 async def revenue(
@@ -214,12 +164,12 @@ async def measures(wanted: MeasureQuery) -> list[Measured]:
         min(wanted.bounds[-1] - timedelta.resolution, max(wanted.now, wanted.bounds[0])).astimezone(UTC).date() + _DAY
     )
     in_money = wanted.currency not in {None, CREDIT}
-    spent = await costs(wanted.session, wanted.org_id, since, until, in_money=in_money)
+    paid = await costs(wanted.session, wanted.org_id, since, until, in_money=in_money)
     earned = await revenue(wanted.session, wanted.org_id, since, until, in_money=in_money)
     # Credits that were reported have no price.
     earned = [row for row in earned if not (in_money and row.asset == CREDIT)]
     sums: dict[tuple[int, tuple[str | None, ...], str, str], Fraction] = defaultdict(Fraction)
-    rows: list[tuple[str, DailyCost | DailyRevenue, int | Fraction]] = [("cost", row, row.minor) for row in spent]
+    rows: list[tuple[str, DailyCost | DailyRevenue, int | Fraction]] = [("cost", row, row.minor) for row in paid]
     rows += [
         (name, row, minor) for row in earned for name, minor in (("revenue", row.net_minor), ("cost", row.paid_minor))
     ]

@@ -252,6 +252,7 @@ Severity: TypeAlias = Literal["info", "warning", "critical"] | str
 ShareRule: TypeAlias = Literal["direct", "run", "fixed", "equal", "manual"] | str
 Size: TypeAlias = Literal["small", "medium", "large"] | str
 SpendStatus: TypeAlias = Literal["charged", "reserved", "captured", "released", "expired", "refunded"] | str
+SpentPart: TypeAlias = Literal["uses", "jobs", "agents", "purchases", "subscriptions"] | str
 Stacking: TypeAlias = Literal["multiply", "add", "exclusive"] | str
 StopReason: TypeAlias = Literal["results", "roi", "budget_closed"] | str
 SubjectKind: TypeAlias = Literal["organization", "department", "project", "agent", "run", "key"] | str
@@ -1387,10 +1388,11 @@ class CostVersionView(Model):
 
 
 class CostsByKindView(Model):
-    """Costs by kind."""
+    """Costs by kind: what was spent, without invoices; recorded usage that was charged nowhere; and commission."""
 
     usage: Amount = NOT_SENT
     purchases: Amount = NOT_SENT
+    subscriptions: Amount = NOT_SENT
     fees: Amount = NOT_SENT
     commission: Amount = NOT_SENT
     shared: Amount = NOT_SENT
@@ -2294,7 +2296,7 @@ class InsightsView(Model):
 
     organization_id: str = NOT_SENT
     month: date = NOT_SENT
-    spending: list[SpentView] = NOT_SENT
+    spending: list[SpentInView] = NOT_SENT
     data: list[InsightView] = NOT_SENT
 
 
@@ -2834,6 +2836,13 @@ class NamesView(Model):
     """The names of objects by their ids."""
 
     names: dict[str, str] = NOT_SENT
+
+
+class NextChargeView(Model):
+    """The charge of the next period."""
+
+    at: datetime = NOT_SENT
+    price: MoneyView = NOT_SENT
 
 
 class NotificationView(Model):
@@ -4000,6 +4009,7 @@ class RoiListView(Model):
     data: list[RoiView] = NOT_SENT
     rows: int = NOT_SENT
     total: RoiView = NOT_SENT
+    spent: SpentTotalView = NOT_SENT
 
 
 class RoiPointView(Model):
@@ -4448,11 +4458,69 @@ class SpendView(Model):
     metadata: dict[str, Any] | None = NOT_SENT
 
 
-class SpentView(Model):
-    """The month's spending in a currency."""
+class SpentByAgentView(Model):
+    """Amount of the agent that spent or, for jobs and agents bought without one, of the agent that was paid."""
+
+    agent_id: str | None = NOT_SENT
+    agent_name: str | None = NOT_SENT
+    amount: Amount = NOT_SENT
+    is_rest: bool = NOT_SENT
+
+
+class SpentByServiceView(Model):
+    """Amount of a service: the action of uses, or the kind of purchase."""
+
+    service: str | None = NOT_SENT
+    name: str | None = NOT_SENT
+    amount: Amount = NOT_SENT
+    is_rest: bool = NOT_SENT
+
+
+class SpentInCurrencyView(Model):
+    """Spent amount in a currency. The parts, the agents, and the services each add up to `total`."""
+
+    currency: str = NOT_SENT
+    total: Amount = NOT_SENT
+    before: Amount | None = NOT_SENT
+    parts: list[SpentPartView] = NOT_SENT
+    by_agent: list[SpentByAgentView] = NOT_SENT
+    by_service: list[SpentByServiceView] = NOT_SENT
+
+
+class SpentInView(Model):
+    """Spent amount of the month in a currency."""
 
     currency: str = NOT_SENT
     amount: Amount = NOT_SENT
+
+
+class SpentPartView(Model):
+    """A part of a spent amount."""
+
+    part: SpentPart = NOT_SENT
+    amount: Amount = NOT_SENT
+    before: Amount | None = NOT_SENT
+
+
+class SpentTotalView(Model):
+    """Spent amount in a currency. The parts add up to `total`."""
+
+    currency: str = NOT_SENT
+    total: Amount = NOT_SENT
+    before: Amount | None = NOT_SENT
+    parts: list[SpentPartView] = NOT_SENT
+
+
+class SpentView(Model):
+    """Spent amounts of an organization in a period, by currency."""
+
+    organization_id: str = NOT_SENT
+    from_: datetime = Field(NOT_SENT, alias="from")
+    to: datetime = NOT_SENT
+    as_of: datetime = NOT_SENT
+    complete: bool = NOT_SENT
+    currencies: list[SpentInCurrencyView] = NOT_SENT
+    left_out: list[str] = NOT_SENT
 
 
 class StatementBalanceView(Model):
@@ -4552,6 +4620,7 @@ class SubscriptionView(Model):
     period_end: datetime | None = NOT_SENT
     cancel_at_period_end: bool = NOT_SENT
     pending_change: PendingChangeView | None = NOT_SENT
+    next_charge: NextChargeView | None = NOT_SENT
     ended_at: datetime | None = NOT_SENT
     trial_ends_at: datetime | None = NOT_SENT
     checkout_url: str | None = NOT_SENT

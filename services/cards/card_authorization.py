@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.budgets.purchase_order import AttemptStatus, PurchaseOrderStatus
 from domain.cards.card import CardStatus, issues_to
-from domain.cards.card_authorization import CardAnswer
+from domain.cards.card_authorization import CARD_PAYMENT, CardAnswer
 from domain.common.ids import card_hold_key, uuid_id
 from ledger.spending import RESERVATION_TERM, Spending
 from ledger.spends import MoneyCost, NewSpend, Spender, SpendOutcome, SpendResult
@@ -27,8 +27,8 @@ from runtime.database import driver_connection
 from runtime.identity import new_id
 from services.budgets import purchase_payment
 
-#: Action and principal of spends for cards.
-ACTION, PRINCIPAL = "card.payment", "cards"
+#: Principal of spends for cards.
+PRINCIPAL = "cards"
 _OUTCOMES = {
     SpendOutcome.RESERVED: CardAnswer.APPROVED,
     SpendOutcome.REFUSED: CardAnswer.SPEND_LIMIT,
@@ -175,7 +175,7 @@ def spend_of(card: Card, agent: Agent, row: CardAuthorization, key: str, amount_
     """Return a spend for a card: by its agent, for the agent's department and project, paid with credits."""
     return NewSpend(
         key=key,
-        action=ACTION,
+        action=CARD_PAYMENT,
         amount_minor=0,
         spender=Spender(
             agent_id=agent.id, department_id=agent.department_id, project_id=agent.project_id, principal=PRINCIPAL

@@ -121,7 +121,7 @@ async def _facts(
     session: AsyncSession, organization: Organization, month: Month, prices: CurrentPrices, now: datetime
 ) -> MonthFacts:
     org_id = organization.id
-    spending = await _spending(session, org_id, month, now)
+    spending, paid_in = await _moved(session, org_id, month, now)
     orders = [payments.state_of(row) for row in await store.orders(session, org_id, month)]
     held = await subscriptions.current_of(session, org_id)
     running = held if held is not None and _ran(held, month) else None
@@ -134,6 +134,7 @@ async def _facts(
     kept, used = await store.kept_purchases(session, org_id, month), await store.paid_uses(session, org_id, month)
     return MonthFacts(
         spending=spending,
+        paid_in=paid_in,
         packages=prices.packages,
         bought=_bought(orders, prices.includes_tax),
         plans=prices.plans,
@@ -153,22 +154,27 @@ async def _facts(
         free=await purchases.free_options(session, org_id, month) if bought else (),
         methods=await purchases.declared_methods(session, org_id) if bought else (),
         compared=await _compared(session, org_id, month),
-        earned=await _earned(session, org_id, month, spending, now),
+        earned=await _earned(session, org_id, month, Counter(spending) | Counter(paid_in), now),
         offered=await _offered(session, org_id, month, bought, now),
         raises=await store.limit_raises(session, org_id, month, controls, RAISED_WITHIN) if controls else {},
         captured=await store.captured_by_day(session, org_id, month, actions, RAISED_WITHIN) if actions else {},
     )
 
 
-async def _spending(session: AsyncSession, org_id: str, month: Month, now: datetime) -> dict[str, int]:
-    """Return spending by currency: used credits, and money paid in and externally, less refunds."""
-    signs = {"credits.used": 1, "payments.received": 1, "payments.refunded": -1}
+async def _moved(
+    session: AsyncSession, org_id: str, month: Month, now: datetime
+) -> tuple[dict[str, int], dict[str, int]]:
+    """Return what was spent (`domain.insight.spent`) and the money paid in, less refunds, by currency."""
+    signs = {"spending": 1, "payments.received": 1, "payments.refunded": -1}
     asked = Query(metrics=tuple(signs), since=month.since, until=month.until)
-    spent = Counter({CREDIT: 0})
+    spent, paid_in = {CREDIT: 0}, Counter[str]()
     for figure in (await metrics.run_query(session, asked, org_id=org_id, now=now)).totals:
-        spent[figure.asset or ""] += signs[figure.metric] * int(figure.value or 0)
-    spent.update(await store.paid_outside(session, org_id, month))
-    return {asset: max(0, amount) for asset, amount in spent.items() if asset}
+        amount = int(figure.value or 0)
+        if figure.metric == "spending" and figure.asset:
+            spent[figure.asset] = amount
+        elif figure.asset:
+            paid_in[figure.asset] += signs[figure.metric] * amount
+    return spent, {asset: max(0, amount) for asset, amount in paid_in.items()}
 
 
 async def _tried(session: AsyncSession, org_id: str, month: Month, now: datetime) -> list[PaymentAttempts]:
@@ -280,14 +286,14 @@ async def _compared(session: AsyncSession, org_id: str, month: Month) -> list[Co
 
 
 async def _earned(
-    session: AsyncSession, org_id: str, month: Month, spending: Mapping[str, int], now: datetime
+    session: AsyncSession, org_id: str, month: Month, moved: Mapping[str, int], now: datetime
 ) -> list[AgentRevenue]:
-    """Return confirmed revenue in the currency of spending with most revenue events; unconverted without a rate.
+    """Return confirmed revenue in the currency of `moved` with most revenue events; unconverted without a rate.
 
     Reported credits have no price in money, and stay credits.
     """
     earned = await purchases.agent_revenue(session, org_id, month, in_money=False)
-    pieces = Counter({code: 0 for code, spent in spending.items() if spent})
+    pieces = Counter({code: 0 for code, amount in moved.items() if amount})
     if not pieces or not earned:
         return earned
     for each in earned:

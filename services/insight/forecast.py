@@ -151,20 +151,23 @@ async def _history(
         currency=currency,
     )
     answer = await run_query(session, query, org_id=org_id, now=now)
-    assets = {figure.asset for row in answer.rows for figure in row.figures}
+    # Of what is spent, credits are forecast: they are what the balance holds.
+    spends = metric is ForecastMetric.SPENDING
+    rows = [[each for each in row.figures if not spends or each.asset == CREDIT] for row in answer.rows]
+    assets = {figure.asset for row in rows for figure in row}
     if len(assets) > 1:
         known = ", ".join(sorted(asset for asset in assets if asset is not None))
         raise Invalid(f"There are amounts in {known}. Choose one currency.", extra={"field": "currency"})
     is_score, figures = metric is ForecastMetric.REPUTATION, list[int]()
-    for row in answer.rows:
+    for row in rows:
         # A day without a score has the one before it.
-        [value] = [figure.value for figure in row.figures] or [None]
+        [value] = [figure.value for figure in row] or [None]
         if value is not None:
             figures.append(round(value * (SCORE_SCALE if is_score else 1)))
         else:
             figures.append(figures[-1] if is_score and figures else 0)
     first = next((at for at, value in enumerate(figures[:-1]) if value), len(figures) - 1)
-    asset = next(iter(assets), None) or (CREDIT if metric is ForecastMetric.SPENDING else None)
+    asset = next(iter(assets), None) or (CREDIT if spends else None)
     return _History(asset, figures[first:-1], figures[-1], answer.left_out)
 
 

@@ -30,6 +30,7 @@ from repositories.insight import (
     event_measures,
     score_measures,
     spend_measures,
+    spent,
     usage_measures,
 )
 from repositories.insight.measures import MAX_ROWS, MeasurePart, MeasureQuery
@@ -41,6 +42,7 @@ _DAY = timedelta(days=1)
 _MICROSECONDS = _DAY // timedelta.resolution
 _READERS: Mapping[MeasureSource, Callable[[MeasureQuery], Awaitable[list[MeasurePart]]]] = {
     MeasureSource.SPENDS: spend_measures.read,
+    MeasureSource.SPENT: spent.measures,
     MeasureSource.USAGE: usage_measures.read,
     MeasureSource.EVENTS: event_measures.read,
     MeasureSource.LINES: book_measures.lines,
@@ -323,7 +325,7 @@ def _columns(metrics: Sequence[Metric], all_sums: Iterable[_Sums], in_credits: s
                 if metric.measures & of_asset.keys():
                     assets[metric.name].add(asset)
     of: dict[str, Sequence[str | None]] = {
-        metric.name: [*sorted(assets[metric.name])] or [metric.asset and in_credits] for metric in metrics
+        metric.name: [*sorted(assets[metric.name])] or [metric.asset_of_none and in_credits] for metric in metrics
     }
     return [(metric, asset) for metric in metrics for asset in of[metric.name]]
 

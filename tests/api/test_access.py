@@ -73,6 +73,7 @@ ASKED: dict[tuple[str, str], tuple[Permission, dict[str, Any] | None]] = {
     ("GET", "/economics/models"): (Permission.READ_BILLING, None),
     ("GET", "/economics/models/compare"): (Permission.READ_BILLING, None),
     ("GET", "/analytics/metrics"): (Permission.READ_BILLING, None),
+    ("GET", "/analytics/spent"): (Permission.READ_BILLING, None),
     ("POST", "/analytics/query"): (Permission.READ_BILLING, {"metrics": ["credits.used"], "from": "2026-01-01"}),
     ("GET", "/accounting/trial-balance"): (Permission.READ_BOOKS, None),
     ("GET", "/accounting/profit-and-loss"): (Permission.READ_BOOKS, None),

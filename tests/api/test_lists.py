@@ -73,6 +73,7 @@ RANGES = {
     "/escrows/summary": "",
     "/payments/summary": "",
     "/series": "metric=spending&interval=day&",
+    "/analytics/spent": "",
     "/billing/usage": "",
     "/economics/models": "",
     "/economics/models/compare": "a=x&b=y&",

@@ -363,6 +363,7 @@ async def test_costs_are_counted_once_as_what_was_paid_and_named_where_they_are_
     assert figures["costs"] == {
         "usage": "2.09",
         "purchases": "10.00",
+        "subscriptions": "0.00",
         "fees": "0.00",
         "commission": "0.00",
         "shared": "0.05",

@@ -88,6 +88,8 @@ async def test_subscription_is_shown_and_its_organization_is_on_its_plan(tenant:
     refused(await tenant.auditor.get("/billing/subscription"), 404, "not_found")
     made = await on(database, tenant.org_id)
     shown = good(await tenant.auditor.get("/billing/subscription"))
+    price = {"amount": "29.00", "currency": "USD"}
+    assert shown["next_charge"] == {"at": shown["period_end"], "price": price}
     assert (shown["id"], shown["plan"], shown["status"], shown["price"]["amount"]) == (
         made,
         "starter",

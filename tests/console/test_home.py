@@ -1,190 +1,151 @@
-"""Home shows what the summary says, and says where it does not know."""
+"""Home says what was spent and on what, what is left and what waits, and where it does not know."""
 
-from datetime import date, timedelta
+from typing import Any
 
 import pytest
 
-from console.gateway import Answer, Refused
-from console.home.charts import first_day
-from console.home.view import PAGES, Home, page
-from console.transaction.facts import Pages
-from tests.console.answering import refused, said
-from tests.console.fake import NAMING, ORG, PAGE, SERIES
+from console.home.pages import changed, expiring
+from tests.console.fake import ME, ORG, PAGE, FakeApi, browser, problem
 
 BASE = f"/console/{ORG}"
-ASSET = {"available": "1.50", "held": "0.25", "in_escrow": "50.00", "owed": "0.00", "total": "51.75"}
+AGENT = f"agt_{ORG[4:]}"
+NOTHING = dict.fromkeys(("available", "pending", "frozen", "granted", "own_work", "total"), "0.00")
+ASSET = {"available": "1.50", "held": "0.25", "in_escrow": "50.00", "owed": "0.00", "earnings": NOTHING}
 SUMMARY = {
-    "assets": [{"currency": "CREDIT", **ASSET}, {"currency": "USD", **ASSET}],
-    "expiring": [{"amount": "1.00", "currency": "CREDIT", "expires_at": "2026-12-01T00:00:00Z"}],
-    "escrows": [
-        {"id": f"esc_{ORG[4:]}", "status": "funded", "amount": "50.00", "currency": "CREDIT", "until": None},
-    ],
+    "assets": [{"currency": "CREDIT", **ASSET}, {"currency": "USD", **ASSET, "available": "0.00", "in_escrow": "0.00"}],
+    "expiring": [],
+    "escrows": [{"id": f"esc_{ORG[4:]}", "status": "funded", "amount": "50.00", "currency": "CREDIT", "until": None}],
     "invoices_due": [
         {"id": f"inv_{ORG[4:]}", "number": "INV-1", "due": "9.99", "currency": "USD", "due_at": "2026-12-01T00:00:00Z"},
     ],
 }
-OBJECTS = Pages(base=BASE, org_id=ORG, has_page=lambda _: True, is_platform=False)
-EVERY_PAGE = dict.fromkeys(PAGES, True)
-TASK = {
-    "object_id": f"esc_{ORG[4:]}",
-    "organization_id": ORG,
-    "title": "Job",
-    "deadline_at": None,
-    "amount": "50.00",
+PARTS = [{"part": part, "amount": "0.00", "before": "0.00"} for part in ("agents", "purchases", "subscriptions")]
+SPENT = {
     "currency": "CREDIT",
+    **{"total": "60.00", "before": "40.00"},
+    "parts": [
+        {"part": "uses", "amount": "10.00", "before": "40.00"},
+        {"part": "jobs", "amount": "50.00", "before": "0.00"},
+        *PARTS,
+    ],
+    "by_agent": [
+        {"agent_id": AGENT, "agent_name": "<Summariser>", "amount": "50.00", "is_rest": False},
+        {"agent_id": None, "agent_name": None, "amount": "10.00", "is_rest": True},
+    ],
+    "by_service": [{"service": "job", "name": "Jobs", "amount": "60.00", "is_rest": False}],
 }
+STATS = {"available": "1.50", "burn_rate": "0.75", "days_left": 2, "used": "10.00"}
+FACT: dict[str, Any] = {
+    **{
+        "id": "tr_1",
+        "kind": "escrow.released",
+        "category": "escrow",
+        "object": None,
+        "principal": "kim",
+        "changes": [],
+    },
+    **dict.fromkeys(("agent_id", "agent_name", "payee_agent_id", "payee_agent_name")),
+    **dict.fromkeys(("effective_at", "recorded_at"), "2026-11-24T00:00:00Z"),
+}
+PERMISSIONS = ["read", "read_billing", "manage_spending", "pay"]
 
 
-def spent(until: date, *groups: dict[date, str]) -> Answer:
-    """What was spent from the first day that home asks for up to and with one."""
-    since = first_day(until)
-    days = [since + timedelta(days=each) for each in range((until - since).days + 1)]
-    series = [
-        {"group": f"service {place}", "values": [group.get(day) for day in days]} for place, group in enumerate(groups)
-    ]
-    return said({**SERIES, "times": [f"{day}T00:00:00Z" for day in days], "series": series})
+def api(**answers: Any) -> FakeApi:
+    known = {
+        "/me": {**ME, "permissions": PERMISSIONS},
+        "/billing/summary": SUMMARY,
+        "/analytics/spent": {"currencies": [SPENT], "left_out": []},
+        "/credits/stats": STATS,
+        "/billing/activity": {"data": [FACT], "next_cursor": None},
+    }
+    return FakeApi(answers={f"GET {path}": (200, body) for path, body in known.items()} | answers)
 
 
-def home(summary: Answer, latest: Answer | None = None, has: dict[str, bool] = EVERY_PAGE, **others: Answer) -> Home:
-    beside = {"alerts": said(PAGE), "balance": said(SERIES), "spent": said(SERIES), "tasks": said(PAGE)}
-    answers = {"summary": summary, "latest": latest or said(PAGE), **beside, **others}
-    return page("Acme", answers, BASE, NAMING, has, OBJECTS)
+async def home(fake: FakeApi, **query: str) -> str:
+    async with browser(fake, signed_in=True) as client:
+        answer = await client.get(BASE, params=query)
+    assert answer.status_code == 200
+    return answer.text
 
 
-def test_cards_show_the_credits_and_the_rest_is_listed() -> None:
-    shown = home(said(SUMMARY))
-    assert [(card.label, card.amount.number) for card in shown.cards] == [
-        ("Available", "1.50"),
-        ("Reserved", "0.25"),
-        ("Held in escrow", "50.00"),
-        ("Debt", "0.00"),
-        ("Spent this month", "0.00"),
-    ]
-    assert [each.total.text for each in shown.holdings] == ["51.75\N{NO-BREAK SPACE}USD"]
-    assert [each.amount.number for each in shown.expiring] == ["1.00"]
+async def test_what_was_spent_has_its_change_its_parts_and_agents_by_name() -> None:
+    page = await home(api())
+    assert "50% more" in page
+    assert f'<a href="{BASE}/agents/{AGENT}"><bdi class="cut" title="&lt;Summariser&gt;">' in page
+    assert f'href="{BASE}/budgets/new?subject=agent&amp;subject_id={AGENT}"' in page
+    assert [part in page for part in ("Uses", "Jobs", "Agents bought")] == [True, True, False]
+    assert "Lasts about 2 days at 0.75" in page
 
 
-def test_what_is_under_way_leads_to_its_pages_where_there_are_some() -> None:
-    with_pages, without = home(said(SUMMARY)), home(said(SUMMARY), has=dict.fromkeys(EVERY_PAGE, False))
-    assert [each.href for each in with_pages.under_way] == [
-        f"{BASE}/invoices/inv_{ORG[4:]}",
-        f"{BASE}/escrows/esc_{ORG[4:]}",
-    ]
-    assert [each.href for each in without.under_way] == ["", ""]
-    assert with_pages.under_way[0].label == "Invoice INV-1"
+async def test_the_period_is_that_of_every_figure() -> None:
+    fake = api()
+    page = await home(fake, period="7")
+    (span,) = [query for name, _, query in fake.asked if name == "GET /analytics/spent"]
+    assert page.count("Spent, 7 days") > 1
+    assert 'aria-current="page">7 days' in page
+    assert span["from"] < span["to"]
 
 
-def test_organization_without_anything_has_nothing_of_everything() -> None:
-    shown = home(said({"assets": [], "expiring": [], "escrows": [], "invoices_due": []}))
-    assert {card.amount.number for card in shown.cards} == {"0.00"}
-    assert (shown.holdings, shown.expiring, shown.under_way, shown.latest) == ((), (), (), ())
+async def test_what_is_zero_is_left_out_and_what_is_under_way_leads_on() -> None:
+    page = await home(api())
+    assert "Held in escrow" in page
+    assert ">Debt<" not in page
+    assert f'href="{BASE}/invoices/inv_{ORG[4:]}"' in page
+    assert f'href="{BASE}/escrows/esc_{ORG[4:]}"' in page
+    assert "First steps" not in page
 
 
-def test_section_without_an_answer_says_so_and_the_rest_stands() -> None:
-    shown = home(refused(503, "service.unavailable"))
-    assert shown.money_failed is not None
-    assert shown.money_failed.request_id == "req_1"
-    assert shown.latest_failed is None
+async def test_an_account_that_used_nothing_is_given_its_first_steps() -> None:
+    summary = {**SUMMARY, "assets": [{"currency": "CREDIT", **ASSET, "in_escrow": "0.00"}]}
+    new = {"GET /credits/stats": (200, {**STATS, "used": "0.00"}), "GET /billing/summary": (200, summary)}
+    page = await home(api(**new))
+    assert "First steps" in page
+    assert "Credits added" in page
 
 
-def test_role_that_may_not_read_gets_no_half_page() -> None:
-    with pytest.raises(Refused):
-        home(refused(403, "auth.forbidden"))
+async def test_a_figure_without_an_answer_says_so_and_the_rest_stands() -> None:
+    gone = problem(503, "service.unavailable")
+    page = await home(api(**{"GET /billing/summary": gone, "GET /analytics/spent": gone}))
+    assert page.count("not available right now") == 2
+    assert "Latest activity" in page
 
 
-def test_task_names_the_act_and_leads_to_its_object() -> None:
-    # Alerts have a list of their own on the page.
-    tasks = said({"data": [{"kind": "to_sign", **TASK}, {"kind": "alert", **TASK}], "next_cursor": None})
-    (task,) = home(said(SUMMARY), tasks=tasks).tasks
-    assert (task.act, task.href, task.until) == ("Sign delivery", f"{BASE}/escrows/esc_{ORG[4:]}", None)
-    assert home(said(SUMMARY), tasks=tasks, has=dict.fromkeys(EVERY_PAGE, False)).tasks[0].href == ""
+async def test_a_role_that_may_not_read_gets_no_half_page() -> None:
+    async with browser(api(**{"GET /billing/summary": problem(403, "auth.forbidden")}), signed_in=True) as client:
+        assert (await client.get(BASE)).status_code == 403
 
 
-def test_spending_of_this_month_stands_against_the_same_days_of_the_last() -> None:
-    chat = {date(2026, 10, 1): "4", date(2026, 10, 24): "1", date(2026, 10, 25): "100", date(2026, 11, 1): "3.50"}
-    answer = spent(date(2026, 11, 24), chat, {date(2026, 10, 2): "3", date(2026, 11, 24): "8.50"})
-    card = home(said(SUMMARY), spent=answer).cards[-1]
-    assert (card.label, card.amount.text, card.href) == (
-        "Spent this month",
-        "12.00\N{NO-BREAK SPACE}credits",
-        f"{BASE}/transactions",
-    )
-    assert card.note == "8.00\N{NO-BREAK SPACE}credits from Oct 1 to Oct 24, 50% more. Days are UTC."
+async def test_a_task_names_the_act_and_leads_to_its_object() -> None:
+    task = {"kind": "to_sign", "object_id": f"esc_{ORG[4:]}", "organization_id": ORG, "title": "Job"}
+    tasks = {"data": [{**task, "deadline_at": None, "amount": "50.00", "currency": "CREDIT"}], "next_cursor": None}
+    page = await home(api(**{"GET /tasks": (200, tasks)}))
+    assert f'href="{BASE}/escrows/esc_{ORG[4:]}">Sign delivery</a>' in page
+    assert page.index("Sign delivery") < page.index("Held in escrow")
 
 
-def test_short_month_counts_whole_against_the_end_of_a_longer_one() -> None:
-    answer = spent(date(2026, 3, 30), {date(2026, 2, 28): "2", date(2026, 3, 29): "1"})
-    card = home(said(SUMMARY), spent=answer).cards[-1]
-    assert card.note == "2.00\N{NO-BREAK SPACE}credits from Feb 1 to Feb 28, 50% less. Days are UTC."
-
-
-def test_month_after_one_without_spending_says_so() -> None:
-    card = home(said(SUMMARY), spent=spent(date(2026, 3, 1), {date(2026, 3, 1): "2"})).cards[-1]
-    assert (card.amount.number, card.note) == ("2.00", "No spending from Feb 1 to Feb 1 (UTC).")
-
-
-def test_chart_of_spending_has_its_thirty_days_and_no_service_of_before() -> None:
-    answer = spent(date(2026, 11, 24), {date(2026, 10, 2): "9"}, {date(2026, 11, 24): "8.50"})
-    chart = home(said(SUMMARY), spent=answer).spending
-    assert chart is not None
-    assert (len(chart.rows), chart.rows[0].label, [each.label for each in chart.legend]) == (
-        30,
-        "Oct 26",
-        ["service 1"],
-    )
-    assert home(said(SUMMARY), spent=spent(date(2026, 11, 24), {date(2026, 10, 2): "9"})).spending is None
-
-
-@pytest.mark.parametrize(("today", "since"), [("2026-11-24", "2026-10-01"), ("2026-03-01", "2026-01-31")])
-def test_series_begins_with_last_month_and_holds_thirty_days(today: str, since: str) -> None:
-    assert first_day(date.fromisoformat(today)) == date.fromisoformat(since)
-
-
-def test_charts_are_left_out_where_there_is_nothing_to_draw() -> None:
-    nothing = home(said(SUMMARY), spent=said({**SERIES, "series": [{"group": "chat", "values": ["0.00"]}]}))
-    assert (nothing.balance, nothing.spending) == (None, None)
-
-
-def test_charts_show_balance_and_spending_by_service() -> None:
-    series = {**SERIES, "series": [{"group": "chat", "values": ["2.50"]}, {"group": None, "values": ["0.50"]}]}
-    shown = home(
-        said(SUMMARY), spent=said(series), balance=said({**SERIES, "series": [{"group": None, "values": [None]}]})
-    )
-    assert shown.spending is not None
-    assert [key.label for key in shown.spending.legend] == ["chat", "Other services"]
-    assert shown.balance is not None
-    assert shown.balance.svg is None
-
-
-def test_chart_has_one_series_of_all_other_services_and_it_comes_last() -> None:
-    groups = [*(f"service {number}" for number in range(7)), "others"]
-    series = {**SERIES, "series": [{"group": group, "values": ["1.00"]} for group in groups]}
-    chart = home(said(SUMMARY), spent=said(series)).spending
-    assert chart is not None
-    assert [key.label for key in chart.legend][-1] == "Other"
-    assert len([key for key in chart.legend if "ther" in key.label]) == 1
-    few = {**SERIES, "series": [{"group": group, "values": ["1.00"]} for group in ("others", "chat")]}
-    chart = home(said(SUMMARY), spent=said(few)).spending
-    assert chart is not None
-    assert [key.label for key in chart.legend] == ["chat", "Other"]
+async def test_who_reads_no_billing_is_shown_what_is_left_to_spend() -> None:
+    control = {"id": f"ctl_{ORG[4:]}", "currency": "CREDIT", "subject": {"type": "agent", "id": AGENT, "name": "Buyer"}}
+    window = {"window": "day", "amount": "5.00", "remaining": "2.00", "resets_at": None}
+    answers = {
+        "GET /me": (200, {**ME, "permissions": ["read"]}),
+        "GET /spend-controls": (200, {"data": [{**control, "limits": [window]}], "next_cursor": None}),
+        "GET /budgets": (200, PAGE),
+        "GET /credits/usage": (200, PAGE),
+    }
+    page = await home(api(**answers))
+    assert "Limit: Buyer" in page
+    assert "No uses yet" in page
+    assert "Spent" not in page
 
 
 def test_credits_that_expire_at_one_moment_are_added_up() -> None:
     at = ("2027-01-01T00:00:00Z", "2027-01-01T00:00:00Z", "2027-02-01T00:00:00Z")
-    expiring = [{"amount": "1.50", "currency": "CREDIT", "expires_at": each} for each in at]
-    shown = home(said({**SUMMARY, "expiring": expiring})).expiring
-    assert [each.amount.number for each in shown] == ["3.00", "1.50"]
+    lots = [{"amount": "1.50", "currency": "CREDIT", "expires_at": each} for each in at]
+    assert [each["amount"] for each in expiring(lots)] == ["3.00", "1.50"]
 
 
-def test_chart_without_an_answer_says_so() -> None:
-    shown = home(said(SUMMARY), balance=refused(503, "service.unavailable"))
-    assert shown.balance is None
-    assert shown.balance_failed is not None
-
-
-def test_who_reads_no_billing_is_shown_what_is_available_and_spent() -> None:
-    answers = {"credits": said({"available": "1.50", "currency": "CREDIT"}), "spent": said(SERIES), "tasks": said(PAGE)}
-    shown = page("Acme", answers, BASE, NAMING, EVERY_PAGE, OBJECTS)
-    assert [(card.label, card.href) for card in shown.cards] == [("Available", ""), ("Spent this month", "")]
-    assert not shown.asks_latest
-    assert shown.asks_tasks
+@pytest.mark.parametrize(
+    ("before", "says"), [("40.00", "50% more"), ("60.00", "the same"), ("0.00", "new"), (None, "")]
+)
+def test_a_change_is_said_in_whole_percent(before: str | None, says: str) -> None:
+    assert changed("60.00", before) == says

@@ -72,6 +72,13 @@ async def organization(rows: Rows, **values: Any) -> str:
     return org_id
 
 
+async def spends(rows: Rows, org_id: str, at: datetime, amount: int, refunded: int = 0) -> None:
+    """Insert a spend, with its day."""
+    await rows.add("ledger.spends", org_id=org_id, id=first_id(at), idempotency_key=org_id + str(at), status="charged",
+                   asset="CREDIT", amount=amount, captured=amount, refunded=refunded, at=at)  # fmt: skip
+    await rows.add("ledger.credit_days", org_id=org_id, day=at.date(), used=amount, refunded=refunded, spends=1)
+
+
 async def advised(database: Database, org_id: str, *, now: datetime = NOW) -> dict[str, Insight]:
     async with database.tenant(org_id) as session:
         found = await advice.advise(session, org_id, PRICES, now=now)
@@ -133,7 +140,7 @@ async def test_refusals_are_read_once_a_day_and_by_reason(database: Database, ro
         await rows.add("ledger.control_versions", **version, version=number, amounts=[amount], changed_at=at,
                        command_id=f"c{number}")  # fmt: skip
     await rows.add("spend_days", org_id=org_id, day=DAY, action="search", agent_id="agt_1", captured=3 * CREDIT)
-    await rows.add("ledger.credit_days", org_id=org_id, day=DAY, used=100 * CREDIT)
+    await spends(rows, org_id, NOON, 100 * CREDIT)
     found = await advised(database, org_id)
     assert found["auto_topup-CREDIT"].amount_minor == (5 + 5 + 7) * CREDIT
     name = uuid_id("ctl", control)
@@ -334,7 +341,7 @@ async def test_randomised_models_and_revenue_sources_are_compared(database: Data
         await rows.add("revenue_events", **revenue, id=new_id("rev"), agent_id=agent_id, source="escrow", status=status,
                        reference=str(number), amount_minor=100, reversed_minor=40 if number == 1 else 0)  # fmt: skip
     # One currency in which something is spent has all of it, where there are rates.
-    await rows.add("ledger.credit_days", org_id=drawn, day=DAY, used=CREDIT)
+    await spends(rows, drawn, NOON, CREDIT)
     for code, minor in (("EUR", 10), ("JPY", 1)):
         await rows.add("ledger.rates", base="CREDIT", quote=code, starts_at=LONG_AGO, base_minor=CREDIT,
                        quote_minor=minor, source="test")  # fmt: skip
@@ -378,7 +385,7 @@ async def test_plan_is_compared_with_a_year_and_with_none(database: Database, ro
     idle, busy, ending, new, agreed = [await organization(rows, tier="team") for _ in range(5)]
     await subscription(rows, idle)
     await subscription(rows, busy)
-    await rows.add("ledger.credit_days", org_id=busy, day=DAY, used=1)
+    await spends(rows, busy, NOON, 1)
     await subscription(rows, ending, cancel_at_period_end=True)
     await subscription(rows, new, anchor=Anchor(at=NOON))
     usual = Terms(plan="team", interval=Interval.MONTH, amount_minor=3_000, currency="USD", is_agreed=True)
@@ -413,13 +420,13 @@ async def test_payments_and_spending_match_the_metrics(database: Database, rows:
         await rows.count_payments(org_id, day, "stripe", succeeded=5, failed=5)
         await rows.count_payments(org_id, day, "paypal", succeeded=9, failed=1)
     await rows.count_payments(await organization(rows), NOON, "stripe", succeeded=0, failed=50)
-    await rows.add("ledger.credit_days", org_id=org_id, day=DAY, used=9, refunded=2)
-    await rows.add("ledger.credit_days", org_id=org_id, day=MARCH.until.date(), used=9)
+    await spends(rows, org_id, NOON, 9, 2)
+    await spends(rows, org_id, MARCH.until + timedelta(hours=2), 9)
     await rows.add("ledger.purchase_counts", order_id="pco_1", org_id=org_id, asset="EUR", amount=9, spent=9,
                    refunded=4, at=NOON, pool="operating")  # fmt: skip
     async with database.tenant(org_id) as session:
         found = await advice.advise(session, org_id, PRICES, now=NOW)
-    assert found.spending == {"CREDIT": 7, "USD": 1_400, "EUR": 5}
+    assert found.spending == {"CREDIT": 7, "EUR": 5}
     assert {each.id: each.amount_minor for each in found.insights} == {"payment_method-stripe_card_USD": 400}
 
 

@@ -95,8 +95,8 @@ class InsightView(ResponseModel):
         )
 
 
-class SpentView(ResponseModel):
-    """The month's spending in a currency."""
+class SpentInView(ResponseModel):
+    """Spent amount of the month in a currency."""
 
     currency: str
     amount: Exact
@@ -107,18 +107,19 @@ class InsightsView(ResponseModel):
 
     organization_id: str
     month: date = Field(description="The first day of the calendar month (UTC) that the advice is about.")
-    spending: list[SpentView] = Field(
-        description="The month's spending. Advice about less than 1 % of it, by currency, is left out."
+    spending: list[SpentInView] = Field(
+        description="What was spent in the month, as in `GET /analytics/spent`. Advice about less than 1 % of what was "
+        "spent or paid in, by currency, is left out."
     )
     data: list[InsightView]
 
     @classmethod
     def of(cls, org_id: str, advice: Advice) -> "InsightsView":
-        spending = sorted(advice.spending.items())
+        spent = sorted((code, minor) for code, minor in advice.spending.items() if minor)
         return cls(
             organization_id=org_id,
             month=advice.month,
-            spending=[SpentView(currency=code, amount=format_amount(spent, code)) for code, spent in spending if spent],
+            spending=[SpentInView(currency=code, amount=format_amount(minor, code)) for code, minor in spent],
             data=[InsightView.of(each, org_id, advice.taken.get(each.id)) for each in advice.insights],
         )
 

@@ -45,9 +45,9 @@ async def list_insights(
 ) -> InsightsView:
     """List advice that would have saved money last month, with its calculation and the call that applies it.
 
-    It is computed on request from the month's activity and current prices. Amounts below 1 % of the month's spending in
-    their currency, and advice dismissed within 90 days, are left out. A member's key that is attributed to a department
-    or project is refused: these are the organization's figures.
+    It is computed on request from the month's activity and current prices. Amounts below 1 % of what was spent or paid
+    in in their currency, and advice dismissed within 90 days, are left out. A member's key that is attributed to a
+    department or project is refused: these are the organization's figures.
     """
     refuse_totals(confined_key(actor, key))
     org_id = await known_organization(deps, actor, organization_id)

@@ -1,6 +1,6 @@
 """Statistics of an organization's credits: from its lots and its days, never from its history."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, time, timedelta
 from typing import Annotated
 
 from fastapi import Query
@@ -19,6 +19,7 @@ from domain.common.money import CREDIT, format_amount
 from domain.credits.burn import RECENT_DAYS, burn_rate
 from repositories.books import balance as balances
 from repositories.credits import credit_day as days
+from repositories.insight import spent
 
 router = Resource(tags=["credits"])
 
@@ -40,14 +41,18 @@ async def get_credit_stats(
     """
     refuse_totals(confined_key(actor, key))
     org_id = await known_organization(deps, actor, organization_id)
-    today = datetime.now(UTC).date()
+    now = datetime.now(UTC)
+    today = now.date()
+    recent = datetime.combine(today - timedelta(days=RECENT_DAYS - 1), time(), UTC)
     async with deps.session_for(actor) as session:
         got = await days.received_by_source(session, org_id)
         earned = await days.earned(session, org_id)
         used = await days.use_of(session, org_id, today=today, recent_days=RECENT_DAYS)
+        others = await spent.elsewhere(session, org_id, [recent, now])
     balance = await deps.pool.read(lambda pool: balances.read(pool, org_id, CREDIT))
     available = balance.posted - balance.pending_out
-    rate = burn_rate(used.recent, today=today, first_day=used.first_day)
+    jobs = sum(each.minor for each in others if each.is_credits)
+    rate = burn_rate(used.recent + jobs, today=today, first_day=used.first_day)
 
     def of(sources: frozenset[str]) -> str:
         return _credits(sum(amount for source, amount in got.items() if source in sources))

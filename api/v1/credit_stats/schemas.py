@@ -17,9 +17,9 @@ class CreditStats(ResponseModel):
     granted: Exact = Field(description="Promotions, the signup bonus, subscriptions and adjustments.")
     rewarded: Exact
     earned: Exact = Field(description="What was converted from agents' earnings.")
-    used: Exact = Field(description="What was used, including what was refunded since.")
+    used: Exact = Field(description="What spends captured, including what was refunded since; jobs are not in it.")
     refunded: Exact = Field(description="What was refunded of uses.")
     expired: Exact
-    burn_rate: Exact = Field(description="Credits used a day, less refunds, over the latest `burn_days`.")
+    burn_rate: Exact = Field(description="Credits spent a day over the latest `burn_days`, jobs included.")
     burn_days: int = Field(description="30, or the number of days since the first use if that is less.")
     days_left: int | None = Field(description="How many days `available` lasts at this rate; null if nothing is used.")

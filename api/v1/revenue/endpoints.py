@@ -1,7 +1,7 @@
 """Revenue of agents, its shares, and returns on costs."""
 
 from collections.abc import Sequence
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Annotated, Literal
 from urllib.parse import urlencode
 
@@ -17,6 +17,7 @@ from api.idempotency import MayRepeat, MovesMoney
 from api.lists import Items, ListEndpoint, ListRequest
 from api.routing import Resource
 from api.tenancy import acting_organization, known_organization, listed_organization, visible_agent
+from api.v1.analytics.spent import SpentTotalView
 from api.v1.revenue.schemas import (
     MadeOfView,
     RevenueConfirm,
@@ -42,6 +43,7 @@ from repositories.marketplace import agent as agents
 from repositories.returns import revenue_event as events
 from runtime.compute_thread import run_in_thread
 from services.books import exchange_rate
+from services.insight.spent import SpentAmount, totals
 from services.returns import revenue_event as service, roi
 
 router = Resource(tags=["revenue"])
@@ -232,9 +234,9 @@ async def get_roi(
     last = until or now.date() + timedelta(days=1)
     first = since or last - timedelta(days=30)
 
-    async def read() -> tuple[list[Roi], Roi, tuple[str, ...]]:
+    async def read() -> tuple[SpentAmount, tuple[list[Roi], Roi, tuple[str, ...]]]:
         async with deps.asking(actor, org_id) as session:
-            return await roi.report(
+            report = await roi.report(
                 session,
                 org_id,
                 scope=scope,
@@ -245,17 +247,19 @@ async def get_roi(
                 weekly=grain == "week",
                 most=MOST_VALUES,
             )
+            starts, ends = (datetime.combine(day, time(), UTC) for day in (first, last))
+            return await totals(session, org_id, since=starts, until=ends, currency=currency, now=now), report
 
     price = deps.settings.payment_rules.credit
     try:
-        found, total, left_out = await read()
+        spent, (found, total, left_out) = await read()
     except refusals.AnalyticsNoRate:
         left_out = (price.currency,)
     if price.currency in left_out:
         # Where no limit is in money, the price of a credit has not been noted yet.
         async with deps.database.platform() as session:
             await exchange_rate.store_price(session, price, now)
-        found, total, left_out = await read()
+        spent, (found, total, left_out) = await read()
     found = [each for each in found if id is None or each.id == id]
 
     def shown(each: Roi, of: RoiScope) -> RoiView:
@@ -271,6 +275,7 @@ async def get_roi(
             data=[shown(each, scope) for each in found[:limit]],
             rows=len(found),
             total=shown(total, RoiScope.ORGANIZATION),
+            spent=SpentTotalView.of(spent),
         ).model_dump_json(by_alias=True)
     )
     return Response(view, media_type="application/json")

@@ -21,6 +21,7 @@ from api.fields import (
     Whole,
     example,
 )
+from api.v1.analytics.spent import SpentTotalView
 from api.v1.spends.schemas import RunId
 from domain.budgets.free_text import check_free_text
 from domain.common.ids import transfer_id
@@ -256,10 +257,11 @@ class RevenueByStatusView(ResponseModel):
 
 
 class CostsByKindView(ResponseModel):
-    """Costs by kind."""
+    """Costs by kind: what was spent, without invoices; recorded usage that was charged nowhere; and commission."""
 
-    usage: Exact
-    purchases: Exact
+    usage: Exact = Field(description="Uses that are spent, and recorded usage at its cost.")
+    purchases: Exact = Field(description="Jobs, agents bought and purchases outside, without fees.")
+    subscriptions: Exact = Field(description="Plans and slots.")
     fees: Exact
     commission: Exact
     shared: Exact = Field(description="Costs of no agent, divided by own costs.")
@@ -346,3 +348,7 @@ class RoiListView(ResponseModel):
     data: list[RoiView]
     rows: int = Field(description="The total number of rows; `data` has the first ones.")
     total: RoiView = Field(description="The figures of the organization.")
+    spent: SpentTotalView = Field(
+        description="What was spent in the period, as in `GET /analytics/spent`, converted into `currency`. Costs have "
+        "the cost of recorded usage in place of invoices, and the commission on sales."
+    )

@@ -1,6 +1,6 @@
 """HTTP schemas of subscriptions."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated
 
 from pydantic import Field
@@ -81,6 +81,21 @@ class PendingChangeView(SubscriptionTermsView):
     acts_at: datetime
 
 
+class NextChargeView(ResponseModel):
+    """The charge of the next period."""
+
+    at: datetime = Field(description="When it is charged, or due on net terms.")
+    price: MoneyView = Field(description="After lasting discounts, without tax that is added to the price.")
+
+    @classmethod
+    def of(cls, held: Subscription) -> "NextChargeView | None":
+        terms = held.next_terms
+        if terms is None or held.period is None or not terms.amount_minor:
+            return None
+        minor = held.recurring_minor if terms is held.terms else terms.amount_minor
+        return cls(at=held.period.end + timedelta(days=terms.net_days), price=money(minor, terms.currency))
+
+
 class SubscriptionView(SubscriptionTermsView):
     """A subscription."""
 
@@ -91,6 +106,10 @@ class SubscriptionView(SubscriptionTermsView):
     period_end: datetime | None
     cancel_at_period_end: bool
     pending_change: PendingChangeView | None
+    next_charge: NextChargeView | None = Field(
+        description="Paid with the default of `GET /billing/payment-methods`, or on net terms by invoice; null if the "
+        "subscription ends before."
+    )
     ended_at: datetime | None
     trial_ends_at: datetime | None
     checkout_url: str | None = Field(description="The page where the payer subscribes; null when not awaited.")
@@ -110,6 +129,7 @@ class SubscriptionView(SubscriptionTermsView):
             period_start=period and period.start,
             period_end=period and period.end,
             pending_change=pending,
+            next_charge=NextChargeView.of(held),
             trial_ends_at=held.trial_end,
             checkout_url=held.checkout and held.checkout.url,
             checkout_expires_at=held.checkout and held.checkout.expires_at,

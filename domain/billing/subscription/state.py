@@ -316,6 +316,16 @@ class Subscription:
         return self.terms.amount_minor if self.recurring is None else self.recurring.amount_minor
 
     @property
+    def next_terms(self) -> Terms | None:
+        """The terms of the next period; None if the subscription ends before, or has not begun."""
+        if self.cancel_at_period_end or self.ends_by_suspension or self.period is None:
+            return None
+        if self.status not in {S.ACTIVE, S.TRIALING}:
+            return None
+        is_lowered = self.change is not None and self.change.kind is ChangeKind.DOWNGRADE
+        return self.change.terms if is_lowered and self.change is not None else self.terms
+
+    @property
     def begins_anew(self) -> bool:
         """Whether every upgrade begins a period: nothing was paid, or the provider counts the rest as a trial."""
         return self.status is S.TRIALING or self.paid_through is None or self.worth_minor == 0

@@ -257,13 +257,15 @@ class MonthFacts:
     """Activity of the month, and current prices.
 
     Attributes:
-        spending: by currency; credits less refunds, money as it was paid in or out.
+        spending: what was spent, by currency; see `domain.insight.spent`.
+        paid_in: money paid in, less refunds, by currency.
         has_auto_topup: whether automatic top-up is enabled now.
         raises: when limits were raised, by control.
         captured: credits charged by day, action and agent; the agent is None for people and systems.
     """
 
     spending: Mapping[str, int]
+    paid_in: Mapping[str, int] = field(default_factory=dict)
     packages: Sequence[Package] = ()
     bought: Sequence[CreditPurchases] = ()
     plans: Plans | None = None
@@ -282,3 +284,9 @@ class MonthFacts:
     earned: Sequence[AgentRevenue] = ()
     raises: Mapping[str, Sequence[datetime]] = field(default_factory=dict)
     captured: Mapping[tuple[date, str, str | None], int] = field(default_factory=dict)
+
+    @property
+    def moved(self) -> Mapping[str, int]:
+        """The amount spent or paid in, whichever is more, by currency."""
+        names = {*self.spending, *self.paid_in}
+        return {asset: max(self.spending.get(asset, 0), self.paid_in.get(asset, 0)) for asset in names}

@@ -60,10 +60,10 @@ def _percent(share_e6: int) -> str:
 def diversify(facts: MonthFacts) -> Iterator[Insight]:
     """Advise to diversify if most revenue comes from one agent and source.
 
-    Currencies that cannot be converted are each considered alone, if something was spent in them.
+    Currencies that cannot be converted are each considered alone, if something was spent or paid in in them.
     """
     currencies = {each.currency for each in facts.earned}
-    for currency in sorted(code for code in currencies if facts.spending.get(code)):
+    for currency in sorted(code for code in currencies if facts.moved.get(code)):
         earned = [each for each in facts.earned if each.currency == currency and each.amount_minor > 0]
         whole, pieces = sum(each.amount_minor for each in earned), sum(each.pieces for each in earned)
         largest = max(earned, key=lambda each: (each.amount_minor, each.source), default=None)

@@ -12,7 +12,7 @@ from domain.insight.advice.payments import payment_method
 from domain.insight.advice.purchases import arbitrage, bulk, free_tier, method
 from domain.insight.advice.returns import diversify, model_swap
 
-#: The minimum amount of advice, in percent of the month's spending in its currency.
+#: The minimum amount of advice, in percent of what was spent or paid in during the month in its currency.
 LEAST_PERCENT = 1
 #: How long dismissed advice is hidden.
 DISMISSED_FOR = timedelta(days=90)
@@ -36,14 +36,15 @@ RULES: tuple[Callable[[MonthFacts], Iterable[Insight]], ...] = (
 
 
 def advise(facts: MonthFacts) -> list[Insight]:
-    """Return all advice worth giving, by share of the month's spending in its currency, largest first."""
-    found = [each for rule in RULES for each in rule(facts) if is_worth_giving(each, facts.spending)]
-    return sorted(found, key=lambda each: (-Fraction(each.amount_minor, max(1, _spent(each, facts.spending))), each.id))
+    """Return all advice worth giving, by share of what was spent or paid in in its currency, largest first."""
+    moved = facts.moved
+    found = [each for rule in RULES for each in rule(facts) if is_worth_giving(each, moved)]
+    return sorted(found, key=lambda each: (-Fraction(each.amount_minor, max(1, _whole(each, moved))), each.id))
 
 
-def is_worth_giving(insight: Insight, spending: Mapping[str, int]) -> bool:
-    """Return whether the amount is at least one percent of the month's spending in its currency."""
-    return insight.amount_minor > 0 and insight.amount_minor * 100 >= LEAST_PERCENT * _spent(insight, spending)
+def is_worth_giving(insight: Insight, moved: Mapping[str, int]) -> bool:
+    """Return whether the amount is at least one percent of what was spent or paid in in its currency."""
+    return insight.amount_minor > 0 and insight.amount_minor * 100 >= LEAST_PERCENT * _whole(insight, moved)
 
 
 def without_dismissed(insights: Iterable[Insight], dismissed: Set[str]) -> list[Insight]:
@@ -51,5 +52,5 @@ def without_dismissed(insights: Iterable[Insight], dismissed: Set[str]) -> list[
     return [each for each in insights if each.id not in dismissed]
 
 
-def _spent(insight: Insight, spending: Mapping[str, int]) -> int:
-    return spending.get(insight.currency, 0)
+def _whole(insight: Insight, moved: Mapping[str, int]) -> int:
+    return moved.get(insight.currency, 0)

@@ -97,7 +97,7 @@ _METRICS = (
     ),
     AlertMetric(
         name="spending",
-        sentence=REGISTRY["spending"].sentence,
+        sentence="Credits used, less refunds, by time of use.",
         unit=Unit.CREDITS,
         conditions=_FLOWS - {ConditionType.RATIO},
         filters=("agent_id", "department_id"),

@@ -5,8 +5,8 @@ LANGUAGE sql IMMUTABLE AS $$
 $$;
 GRANT EXECUTE ON FUNCTION spend_id_at(timestamp) TO bursar_api;
 
--- The data of GET /series for a year of spending by days in UTC, in one round trip: the net use, as decimals, and the
--- number of uses, a text for each day. Days with a rollup are read from it, all others from their spends, as in
+-- The data of GET /series for a year of spending by days in UTC, in one round trip: the spent credits, as decimals, and
+-- the number of uses, a text for each day. Days with a rollup are read from it, all others from their spends, as in
 -- `repositories/credits/spend_day.py`. NULL if some spends have ids outside of their day, or if more than 10,000 spends
 -- or refunds would be read, which that module does instead. Under row-level security: the tenant is set first.
 CREATE OR REPLACE FUNCTION spend_series(p_org text, p_first date, p_until timestamptz, OUT used text[], OUT spends text[])
@@ -55,6 +55,9 @@ BEGIN
         ) s
             JOIN days d ON d.day = (s.at AT TIME ZONE 'UTC')::date AND d.is_added_up
                 AND c.spend_id <> ALL (d.open_spends)
+        UNION ALL
+        SELECT (e.at AT TIME ZONE 'UTC')::date, 0, e.minor
+        FROM spent_elsewhere(p_org, p_first::timestamp AT TIME ZONE 'UTC', p_until, false) e WHERE e.asset = 'CREDIT'
     ), sums AS (
         SELECT p.day, sum(p.spends) AS spends, sum(p.used) * 0.000001 AS used FROM parts p GROUP BY p.day
     )

@@ -2661,6 +2661,38 @@ class AsyncAnalytics(AsyncResource):
             },
         )
 
+    async def get_spent(
+        self,
+        *,
+        from_: str | Omitted = OMITTED,
+        to: str | Omitted = OMITTED,
+        zone: str | Omitted = OMITTED,
+        currency: str | Omitted = OMITTED,
+        compare: params.Compare | Omitted = OMITTED,
+        limit: int | Omitted = OMITTED,
+        organization_id: str | Omitted = OMITTED,
+    ) -> models.SpentView:
+        """Show what an organization has spent: uses, jobs, agents bought, purchases outside and subscriptions.
+
+        These are the figures of the metric `spending`. Holds are not spent: a reservation, an escrow, a purchase order or a bill counts once it is captured or paid. Credits count when they are used, not when they are bought. Refunds reduce their part at the time of what they refund.
+
+        A key of a member that is attributed to a department or project is refused: these are the organization's figures.
+        """
+        return await self._caller.ask(
+            models.SpentView,
+            "analytics.get_spent",
+            "GET /analytics/spent",
+            query={
+                "from": from_,
+                "to": to,
+                "zone": zone,
+                "currency": currency,
+                "compare": compare,
+                "limit": limit,
+                "organization_id": organization_id,
+            },
+        )
+
     async def get_forecast(
         self,
         *,
@@ -2692,7 +2724,7 @@ class AsyncAnalytics(AsyncResource):
     async def list_insights(self, *, organization_id: str | Omitted = OMITTED) -> models.InsightsView:
         """List advice that would have saved money last month, with its calculation and the call that applies it.
 
-        It is computed on request from the month's activity and current prices. Amounts below 1 % of the month's spending in their currency, and advice dismissed within 90 days, are left out. A member's key that is attributed to a department or project is refused: these are the organization's figures.
+        It is computed on request from the month's activity and current prices. Amounts below 1 % of what was spent or paid in in their currency, and advice dismissed within 90 days, are left out. A member's key that is attributed to a department or project is refused: these are the organization's figures.
         """
         return await self._caller.ask(
             models.InsightsView,

@@ -9,7 +9,7 @@ from domain.billing.subscription.commands import order_cancel, order_change, ord
 from domain.billing.subscription.given_up import give_up
 from domain.billing.subscription.orders import confirm_order, decline_order, lose_response, resolve_unknown
 from domain.billing.subscription.snapshot import Bill, BillLine, SubscriptionSnapshot
-from domain.billing.subscription.state import OrderKind, Subscription, Transition
+from domain.billing.subscription.state import OrderKind, Subscription, SubscriptionStatus, Transition
 from tests.domain.subscription.building import (
     PLANS,
     START,
@@ -184,3 +184,12 @@ def test_renewal_of_the_large_plan_that_costs_nothing_leaves_the_downgrade() -> 
     line = BillLine(description="Professional", amount_minor=LARGE, period=month(1))
     renewed = taken(resumed(waits()), after(bill(1, 0, month(1), lines=(line,))), RENEWED).subscription
     assert (renewed.terms.plan, renewed.change) == ("professional", waits().change)
+
+
+def test_next_period_has_the_ordered_terms_unless_the_subscription_ends() -> None:
+    held = active("professional")
+    assert held.next_terms == held.terms
+    lowered = ordered(held, terms("starter"), AT)
+    assert lowered.next_terms == terms("starter")
+    for ends in ({"cancel_at_period_end": True}, {"ends_by_suspension": True}, {"status": SubscriptionStatus.PAST_DUE}):
+        assert replace(lowered, **ends).next_terms is None
