@@ -31,7 +31,8 @@ NOTHING = {
     "figures": said({"totals": []}),
     "sheet": said({"currencies": []}),
     "escrows": said({"by_status": []}),
-    "payments": said({"by_status": [], "by_provider": []}),
+    "payments": said({"by_status": []}),
+    "providers": said({"rows": []}),
     "ready": said(READY),
     **{name: said(PAGE) for name in ("differences", "approvals", "disputes", "alerts")},
 }
@@ -53,8 +54,8 @@ def shown(warnings: tuple[str, ...] = (), **changed: Answer) -> str:
         "money_cards": overview.money(answers, BASE),
         "waiting": overview.waiting(answers, BASE),
         "movements": overview.movements(answers["figures"]),
-        "outcomes": overview.outcomes(answers["payments"]),
-        "payments": answers["payments"],
+        "outcomes": overview.outcomes(answers["providers"]),
+        "payments": answers["providers"],
         "ready": answers["ready"],
         "parts": overview.parts(answers["ready"]),
         **{"providers": {}, "warnings": warnings, "days": 30, "base": BASE},
@@ -82,7 +83,7 @@ def test_overview_counts_what_waits_and_leads_to_its_list() -> None:
     row = {"id": "x"}
     answers = {
         "escrows": said({"by_status": [counted("disputed", 3, capped=True), counted("released", 9)]}),
-        "payments": said({"by_status": [counted("unknown", 2)], "by_provider": []}),
+        "payments": said({"by_status": [counted("unknown", 2)]}),
         "approvals": said({"data": [row], "next_cursor": None}),
         "differences": said({"data": [row] * 100, "next_cursor": "c"}),
         "ready": said({**READY, "inbox_oldest_seconds": 600}),
@@ -128,14 +129,17 @@ def test_overview_says_which_prices_are_below_cost() -> None:
     assert "Unprofitable sales" not in shown()
 
 
-def test_overview_says_which_part_of_a_providers_payments_was_received() -> None:
-    rows = [
-        *(counted("processing", 4, provider="paypal"), counted("failed", 1, provider="stripe")),
-        *(counted("refunded", 1, provider="stripe"), counted("succeeded", 1, provider="stripe")),
-    ]
-    first, second = overview.outcomes(said({"by_status": [], "by_provider": rows}))
-    assert (first["number"], first["succeeded"], first["unpaid"], first["success"]) == (4, 0, 0, "")
-    assert (second["number"], second["succeeded"], second["unpaid"], second["success"]) == (3, 2, 1, "66.7%")
+def test_overview_says_which_part_of_a_providers_payments_succeeded() -> None:
+    def row(provider: str, *values: str | None) -> dict[str, Any]:
+        names = ("started", "succeeded", "failed", "success_rate")
+        found = [{"metric": f"payments.{name}", "value": value} for name, value in zip(names, values, strict=True)]
+        return {"at": None, "group": {"provider": provider}, "values": found}
+
+    rows = [row("stripe", "4", "2", "1", "0.66666667"), row("paypal", "4", "0", "0", None)]
+    page = shown(providers=said({"rows": rows}))
+    cells = re.findall(r'<td data-label="[^"]*" class="num">(.*?)</td>', page.partition('id="payments"')[2])
+    assert cells[:4] == ["4", "2", "1", "66.7%"]
+    assert "none ended" in cells[7]
 
 
 def test_part_that_does_not_answer_says_what_is_wrong() -> None:

@@ -154,7 +154,7 @@ FORMS = (
         "operator",
         whole={"action": "generate", "cost": "2"},
         shown={"cost_note": None},
-        checked=each("action", "cost"),
+        checked=each("cost"),
     ),
     Typed(
         "/console/platform/credits",
@@ -217,7 +217,7 @@ FORMS = (
         "/platform/pricing/new",
         "operator",
         whole={"name": "Rule #", "priority": "#", "type": "volume", "terms_from_1": "5", "terms_times_1": "0.9"},
-        checked=each("terms_currency", "terms_from_1", "terms_times_1"),
+        checked=each("terms_from_1", "terms_times_1"),
     ),
     Typed(
         "/console/platform/pricing/{rule}/change",
@@ -225,7 +225,7 @@ FORMS = (
         "operator",
         shown={"name": ""},
         checked=each(
-            *("priority", "terms_currency", "terms_from_1", "terms_times_1"),
+            *("priority", "terms_from_1", "terms_times_1"),
             *("floor", "ceiling", "valid_from", "valid_until"),
         ),
     ),

@@ -2,16 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from decimal import Decimal
-from typing import Any
 
 from starlette.responses import Response
 
 from console.filters import amount, relative
-from console.format import Amount, percent
+from console.format import Amount
 from console.gateway import Answer, Question
-from console.noun import Json
 from console.payment.view import PROVIDERS
 from console.platform.desk import operators
 from console.problems import answered
@@ -23,7 +21,7 @@ from console.visit import Visit
 from console.widgets import Page
 from domain.escrow.state import EscrowStatus
 from domain.payments.payment.snapshot import DisputeStatus
-from domain.payments.payment.state import AWAITING, ENDED_UNPAID, PaymentStatus
+from domain.payments.payment.state import PaymentStatus
 
 #: Figures are of so many days, compared with those before.
 DAYS = 30
@@ -31,6 +29,7 @@ _HOLDING = {EscrowStatus.FUNDED, EscrowStatus.DELIVERED, EscrowStatus.DISPUTED}
 _OWED = {"customers/debt", "customers/receivable"}
 _MOVES = ("mrr.new", "mrr.expansion", "mrr.contraction", "mrr.churn")
 _LOSSES = ("mrr.contraction", "mrr.churn")
+_OUTCOMES = ("started", "succeeded", "failed", "success_rate")
 _METRICS = ("payments.received", "payments.refunded", "revenue", "money.held", "mrr", *_MOVES)
 
 
@@ -84,14 +83,15 @@ def money(answers: Mapping[str, Answer], base: str) -> tuple[Card, ...]:
         for each in of["assets"]["lines"]
         if each["line"] in _OWED
     ]
-    parts = (
+    flows = (
         (_("Payments received"), "payments", "payments.received"),
-        (_("Refunded"), "payments", "payments.refunded"),
+        (_("Refunded"), "payments?status=refunded", "payments.refunded"),
+        (_("Revenue"), "analytics", "revenue"),
     )
     return (
         *(
             Card(title=title, href=f"{base}/{path}", answer=figures, amounts=metric(name), note=days)
-            for title, path, name in (*parts, (_("Revenue"), "analytics", "revenue"))
+            for title, path, name in flows
         ),
         Card(
             title=_("Owed by customers"),
@@ -174,22 +174,14 @@ def movements(figures: Answer) -> list[dict[str, str]]:
     return [line for line in lines if any(Decimal(line[name]) for name in names)]
 
 
-def outcomes(payments: Answer) -> list[dict[str, Any]]:
-    """Return how the payments of each provider went; `success` is the part of those that ended."""
-    found: dict[str, list[Json]] = {}
-    for each in payments.body["by_provider"] if payments.ok else ():
-        found.setdefault(each["provider"], []).append(each)
-    return [{"provider": name, **_outcome(rows)} for name, rows in sorted(found.items())]
-
-
-def _outcome(rows: Sequence[Json]) -> dict[str, Any]:
-    number = sum(each["count"] for each in rows)
-    unpaid = sum(each["count"] for each in rows if each["status"] in ENDED_UNPAID)
-    # Received money counts here, also if it was refunded or charged back later.
-    succeeded = number - unpaid - sum(each["count"] for each in rows if each["status"] in AWAITING)
-    ended, capped = succeeded + unpaid, any(each["capped"] for each in rows)
-    success = percent(str(round(Decimal(succeeded) / ended, 3)), reader().prefs) if ended else ""
-    return {"number": number, "succeeded": succeeded, "unpaid": unpaid, "success": success, "capped": capped}
+def outcomes(answer: Answer) -> list[dict[str, str | None]]:
+    """Return how the payments of each provider went; the success rate is rounded, and None where none has ended."""
+    lines: list[dict[str, str | None]] = []
+    for row in answer.body["rows"] if answer.ok else ():
+        values = {each["metric"].removeprefix("payments."): each["value"] for each in row["values"]}
+        rate = values["success_rate"]
+        lines.append({**values, **row["group"], "success_rate": rate and f"{round(Decimal(rate), 3):f}"})
+    return lines
 
 
 def parts(ready: Answer) -> tuple[tuple[str, Status], ...]:
@@ -204,14 +196,16 @@ def parts(ready: Answer) -> tuple[tuple[str, Status], ...]:
 
 
 async def show(visit: Visit) -> Response:
-    today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    today = reader().now.date()
     first = today - timedelta(days=DAYS - 1)
-    days = {"from": first.date().isoformat(), "to": today.date().isoformat(), "compare": "previous"}
+    days = {"from": first.isoformat(), "to": today.isoformat()}
+    by_provider = {"metrics": [f"payments.{name}" for name in _OUTCOMES], "by": ["provider"], **days}
     answers = await visit.ask_all(
-        figures=("/analytics/query", Question({"metrics": list(_METRICS), **days})),
+        figures=("/analytics/query", Question({"metrics": list(_METRICS), "compare": "previous", **days})),
+        providers=("/analytics/query", Question(by_provider)),
         sheet=("/accounting/balance-sheet", {}),
         escrows=("/escrows/summary", {}),
-        payments=("/payments/summary", {"from": first.isoformat()}),
+        payments=("/payments/summary", {}),
         differences=("/reconciliation/differences", {"status": "open", "limit": 100}),
         approvals=("/approvals", {"status": "requested", "limit": 100}),
         disputes=("/disputes", {"status": DisputeStatus.NEEDS_RESPONSE.value, "limit": 100}),
@@ -226,8 +220,8 @@ async def show(visit: Visit) -> Response:
         "money_cards": money(answers, visit.base),
         "waiting": waiting(answers, visit.base),
         "movements": movements(answers["figures"]),
-        "outcomes": outcomes(answers["payments"]),
-        "payments": answers["payments"],
+        "outcomes": outcomes(answers["providers"]),
+        "payments": answers["providers"],
         "ready": answers["ready"],
         "parts": parts(answers["ready"]),
         "providers": {name: gettext(words) for name, words in PROVIDERS.items()},
