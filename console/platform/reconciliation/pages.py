@@ -148,7 +148,9 @@ def _window(form: Form, zone: ZoneInfo) -> dict[str, str]:
 
 
 RUNS.list(
-    select("provider", N_("Provider"), (("", N_("Any")), *((name, company(name)) for name in PROVIDERS))),
+    select(
+        "provider", N_("Provider"), (("", N_("Any")), *((name, company(name)) for name in PROVIDERS if name != CREDITS))
+    ),
     values=of_list,
     extra=beside,
     create="",
