@@ -17,6 +17,7 @@ from starlette.responses import HTMLResponse
 from api.body import raw_body
 from api.deps import DepsDep, SettingsDep
 from domain.common.errors import DomainError, NotFound
+from domain.common.mail import language_of
 from services.messages import notification
 from services.messages.unsubscribing import MAX_TOKEN, PATH
 
@@ -69,6 +70,35 @@ _WORDS = {
             "Jemand aus Ihrer Organisation muss diese Nachrichten erhalten, und das sind nur Sie.",
         ),
     },
+    "fr": {
+        "ask": (
+            "Ne plus recevoir de messages de ce type ?",
+            "Vous ne recevrez plus de messages de ce type par ce canal.",
+        ),
+        "button": "Se désabonner",
+        "done": (
+            "C'est fait",
+            "Vous ne recevrez plus de messages de ce type par ce canal. Vos préférences permettent de changer cela.",
+        ),
+        "unknown": ("Ce lien ne fonctionne pas", "Il est incomplet ou ne provient pas d'ici."),
+        "kept": (
+            "Désabonnement impossible",
+            "Quelqu'un de votre organisation doit recevoir ces messages, et vous êtes la seule personne concernée.",
+        ),
+    },
+    "es": {
+        "ask": ("¿Dejar de recibir mensajes de este tipo?", "No recibirá más mensajes de este tipo por este canal."),
+        "button": "Darse de baja",
+        "done": (
+            "Hecho",
+            "No recibirá más mensajes de este tipo por este canal. Puede cambiarlo en sus preferencias.",
+        ),
+        "unknown": ("Este enlace no funciona", "Está incompleto o no procede de aquí."),
+        "kept": (
+            "No es posible darse de baja",
+            "Alguien de su organización debe recibir estos mensajes, y usted es la única persona que los recibe.",
+        ),
+    },
 }
 
 
@@ -111,7 +141,7 @@ async def unsubscribe(request: Request, deps: DepsDep, settings: SettingsDep, to
 
 
 def _page(request: Request, platform: str, name: str, status: int) -> HTMLResponse:
-    language = "de" if request.headers.get("accept-language", "").lower().startswith("de") else "en"
+    language = language_of(request.headers.get("accept-language", "").lower()[:2])
     said = _WORDS[language]
     title, text = said[name]
     form = f'<form method="post"><button>{said["button"]}</button></form>' if name == "ask" else ""

@@ -5,7 +5,7 @@ from urllib.parse import urlsplit
 
 from starlette.requests import Request
 
-from console.choices import COOKIE as CHOICES, read_choices
+from console.choices import read_choices
 from console.cookies import own_path
 from console.frame import Frame, anonymous
 from console.gateway import BACKGROUND, Gateway, Refused, request_id_of
@@ -66,7 +66,7 @@ def _is_marked(request: Request) -> bool:
 
 
 def frame_of_nobody(request: Request, console: Console) -> Frame:
-    choices, notice = read_choices(console.site.read(request, CHOICES)), request.query_params.get("notice", "")
+    choices, notice = read_choices(request, console.site), request.query_params.get("notice", "")
     set_reader(Reader(prefs=choices.prefs))
     return anonymous(
         console.settings.brand_name,

@@ -1,15 +1,24 @@
-"""What a reader has chosen: theme, zone, locale, shortcuts. Kept in one cookie of the browser, and nowhere else."""
+"""How a reader reads: theme and shortcuts, kept in a cookie; locale and time zone, kept with the person.
 
-from collections.abc import Mapping
+A person who has kept no locale or time zone reads in those of the browser.
+"""
+
 from dataclasses import dataclass
 from functools import lru_cache
 from urllib.parse import parse_qs, urlencode
 from zoneinfo import available_timezones
 
+from babel import negotiate_locale
+from starlette.requests import Request
+
+from console.cookies import Site
 from console.format import Prefs
+from console.who import Me
 
 #: The noun of the cookie; `Site.cookie_name` makes its name.
 COOKIE = "choices"
+#: The cookie in which `static/console.js` keeps the browser's time zone.
+ZONE_COOKIE = "bursar_zone"
 YEAR_SECONDS = 365 * 24 * 3600
 THEMES = {"system": "System", "light": "Light", "dark": "Dark"}
 #: How numbers and dates are written; the words are English.
@@ -33,7 +42,7 @@ LOCALES = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choices:
-    """What a reader has chosen. `zone` is None if nothing was: times are UTC then, and say so."""
+    """How a reader reads. `zone` is None if it is not known: times are UTC then, and say so."""
 
     theme: str = "system"
     zone: str | None = None
@@ -46,7 +55,7 @@ class Choices:
 
     def cookie(self) -> str:
         shortcuts = "on" if self.shortcuts else "off"
-        return urlencode({"theme": self.theme, "zone": self.zone or "", "locale": self.locale, "shortcuts": shortcuts})
+        return urlencode({"theme": self.theme, "shortcuts": shortcuts})
 
 
 @lru_cache(maxsize=1)
@@ -62,17 +71,24 @@ def zone_named(typed: str) -> str | None:
     return found[0] if len(found) == 1 else None
 
 
-def read_choices(cookie: str | None) -> Choices:
-    """Read the cookie; what cannot be right in it counts as not chosen."""
-    said = parse_qs((cookie or "")[:500])
-    return choices_of({name: values[0] for name, values in said.items()})
-
-
-def choices_of(said: Mapping[str, str]) -> Choices:
-    zone = said.get("zone")
+def read_choices(request: Request, site: Site, me: Me | None = None) -> Choices:
+    """Read how a person reads, or else the browser; what cannot be right in a cookie counts as not chosen."""
+    said = {name: values[0] for name, values in parse_qs((site.read(request, COOKIE) or "")[:500]).items()}
+    zone, locale = (me.time_zone, me.locale) if me else (None, None)
+    zone = zone or request.cookies.get(ZONE_COOKIE)
     return Choices(
         theme=said["theme"] if said.get("theme") in THEMES else "system",
         zone=zone if zone in zones() else None,
-        locale=said["locale"] if said.get("locale") in LOCALES else "en",
+        locale=locale if locale in LOCALES else locale_accepted(request.headers.get("accept-language", "")),
         shortcuts=said.get("shortcuts") != "off",
     )
+
+
+def locale_accepted(header: str) -> str:
+    """Return the locale that a browser prefers of those that there are (RFC 9110, section 12.5.4); `en` for none."""
+    ranges = [each.partition(";q=") for each in header[:500].replace(" ", "").split(",")]
+    # As texts, weights have the order of their numbers.
+    ranges.sort(key=lambda each: each[2] or "1", reverse=True)
+    accepted = [tag.replace("-", "_") for tag, _, weight in ranges if not weight or weight.strip("0.")]
+    found = negotiate_locale(accepted, LOCALES)
+    return {each.lower(): each for each in LOCALES}[found.lower()] if found else "en"

@@ -26,7 +26,7 @@ NOTICES: Mapping[str, tuple[str, str]] = {
     "card.created": ("good", "Card created. It can be used at once."),
     "card.frozen": ("good", "Card frozen. Every payment is declined."),
     "card.unfrozen": ("good", "Card unfrozen."),
-    "choices.saved": ("good", "Preferences saved in this browser."),
+    "choices.saved": ("good", "Preferences saved."),
     "contract.accepted": ("good", "Terms accepted."),
     "contract.not_opened": ("warn", "Contract awarded. Its escrow could not be opened."),
     "contract.proposed": (

@@ -17,7 +17,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from console import forms
 from console.assets import Assets
-from console.choices import COOKIE as CHOICES, Choices, read_choices
+from console.choices import Choices, read_choices
 from console.cookies import Site, is_loopback
 from console.forms import Form, FormState
 from console.frame import Frame, frame
@@ -80,7 +80,7 @@ class Visit:
         """Take who asks, as `begin` has found them, and the marks of what changes, read before anything else."""
         self.request = request
         self.me = me
-        self.choices: Choices = read_choices(console.site.read(request, CHOICES))
+        self.choices: Choices = read_choices(request, console.site, me)
         self.org_id: str = request.path_params.get("org", "")
         self.api = api
         self._console = console

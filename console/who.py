@@ -18,7 +18,14 @@ class Organization:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Me:
-    """Who asks. `permissions` are the API's words; `organization` is None for the platform's own roles."""
+    """Who asks.
+
+    Attributes:
+        permissions: the API's words.
+        organization: None for the platform's own roles.
+        locale: of CLDR, such as `de_AT`; None if the person has kept none.
+        time_zone: the same.
+    """
 
     principal: str
     role: str
@@ -30,6 +37,8 @@ class Me:
     session_id: str | None = None
     session_ends: str | None = None
     made_by: str | None = None
+    locale: str | None = None
+    time_zone: str | None = None
     unread: int = 0
 
     @classmethod
@@ -46,6 +55,8 @@ class Me:
             session_id=session.get("id"),
             session_ends=session.get("expires_at"),
             made_by=session.get("made_by"),
+            locale=body["locale"].replace("-", "_") if body.get("locale") else None,
+            time_zone=body.get("time_zone"),
             unread=body.get("unread") or 0,
         )
 

@@ -12,7 +12,7 @@ from babel.numbers import format_percent, get_decimal_symbol, get_group_symbol, 
 from domain.common.money import SCALES
 
 #: BCP 47 language → the region whose habits are followed.
-_LOCALES = {"en": "en_GB", "de": "de_DE"}
+_LOCALES = {"en": "en_GB", "de": "de_DE", "fr": "fr_FR", "es": "es_ES"}
 #: Money shows all of its decimals; coins, which have more, as many as are needed.
 MOST_OF_MONEY = 3
 

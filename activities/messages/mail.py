@@ -1,6 +1,6 @@
 """Sending of queued mails."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -8,7 +8,7 @@ from temporalio import activity
 
 from contracts.common.batch import DuePage
 from contracts.messages.mail import SentMails
-from domain.common.mail import GIVE_UP_AFTER, Formats, MailKind, MailStatus
+from domain.common.mail import GIVE_UP_AFTER, Formats, MailKind, MailStatus, language_of
 from domain.messages.mail_kind import purpose_of, render_mail
 from domain.messages.mentions import ids_in, localize_mail
 from domain.tenants.session import SIGN_IN_PERIOD
@@ -16,7 +16,7 @@ from models.messages.mail import QueuedMail
 from providers.formats import formats_of
 from providers.notify.base import Delivery, Message, Notifier
 from providers.payments.base import OutcomeUnknown, ProviderRefused, ProviderUnavailable
-from repositories.messages import alert, mail as mails
+from repositories.messages import alert, mail as mails, notification
 from repositories.tenants import contact, name
 from runtime.database import Database
 from runtime.sealing import Sealer
@@ -60,28 +60,46 @@ class MailActivities:
     async def _send(self, row: QueuedMail, now: datetime) -> MailStatus:
         if not row.recipients and not await self._found_recipients(row):
             return await self._write(row, Delivery(), NO_CONTACT, now)
-        assert self._mailer is not None
         kind, left = MailKind(row.kind), tuple(one for one in row.recipients if one not in row.reached)
-        formats = self._formats(row.language)
         data = dict(row.data)
         if "link" in data:
             link = self._sealer.open(data["link"])
             if link is None:
                 return await self._write(row, Delivery(), NO_KEY, now)
             data["link"] = link
-        words = render_mail(kind, data, row.language, formats)
+        async with self._database.platform() as session:
+            locales = await notification.locales(session, row.org_id, left)
+        by_language: dict[str, tuple[str, ...]] = {}
+        for address in left:
+            language = language_of(locales.get(address.lower()), row.language)
+            by_language[language] = (*by_language.get(language, ()), address)
+        sent = [await self._deliver(row, kind, data, language, to) for language, to in by_language.items()]
+        done = Delivery(
+            accepted=tuple(address for each, _ in sent for address in each.accepted),
+            refused={address: why for each, _ in sent for address, why in each.refused.items()},
+            deferred={address: why for each, _ in sent for address, why in each.deferred.items()},
+            suppressed=frozenset[str]().union(*(each.suppressed for each, _ in sent)),
+        )
+        return await self._write(row, done, next((problem for _, problem in sent if problem), None), now)
+
+    async def _deliver(
+        self, row: QueuedMail, kind: MailKind, data: Mapping[str, str], language: str, to: tuple[str, ...]
+    ) -> tuple[Delivery, str | None]:
+        """Send a mail in one language; returns the result by address, and the first problem."""
+        assert self._mailer is not None
+        formats = self._formats(language)
+        words = render_mail(kind, data, language, formats)
         async with self._database.platform() as session:
             names = await name.names_of(session, ids_in((words.subject, *words.paragraphs)), row.org_id)
-        words = localize_mail(words, names, formats, zone="UTC", language=row.language)
+        words = localize_mail(words, names, formats, zone="UTC", language=language)
+        key = row.key if language == row.language else f"{row.key}:{language}"
         try:
-            message = Message(to=left, language=row.language, words=words)
-            done = await self._mailer.send(message, idempotency_key=row.key)
+            done = await self._mailer.send(Message(to=to, language=language, words=words), idempotency_key=key)
         except ProviderRefused as error:
-            return await self._write(row, Delivery(refused=dict.fromkeys(left, error.detail)), error.detail, now)
+            return Delivery(refused=dict.fromkeys(to, error.detail)), error.detail
         except (ProviderUnavailable, OutcomeUnknown) as error:
-            return await self._write(row, Delivery(), error.detail, now)
-        said = [*done.refused.values(), *done.deferred.values()]
-        return await self._write(row, done, said[0] if said else None, now)
+            return Delivery(), error.detail
+        return done, next(iter((*done.refused.values(), *done.deferred.values())), None)
 
     async def _found_recipients(self, row: QueuedMail) -> bool:
         async with self._database.platform() as session:

@@ -11,7 +11,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from console.arrival import frame_of_nobody, gateway_of
-from console.choices import COOKIE, read_choices
+from console.choices import read_choices
 from console.cookies import own_path
 from console.development import key_of, personas
 from console.entry import view
@@ -66,7 +66,7 @@ async def preview_link(request: Request) -> Response:
     answer = await gateway_of(request, console, None).command("POST", "/sessions/links/preview", {"token": token})
     if answer.problem is not None:
         return _no_entry(request, answer)
-    choices = read_choices(console.site.read(request, COOKIE))
+    choices = read_choices(request, console.site)
     return _shown(request, "entry/enter.html", view.enter(token, answer.body, choices))
 
 

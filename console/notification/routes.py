@@ -28,7 +28,7 @@ async def _order(
     """Give a command; `done` is where it leads and what is said there, and `show` the page of its form."""
     answer = await visit.command(method, path, body, form.key)
     return await visit.concluded(
-        form, answer, *done, show=show, names={"address": "target", "url": "target", "quiet_hours": view.CLOCK[2]}
+        form, answer, *done, show=show, names={"address": "target", "url": "target", "quiet_hours": view.CLOCK[0]}
     )
 
 
@@ -151,10 +151,9 @@ async def choose(visit: Visit) -> Response:
 
 
 async def set_clock(visit: Visit) -> Response:
-    """Choose language, time zone, quiet hours, and when digests come."""
+    """Choose quiet hours, and when digests come."""
     form = await read_form(visit.request, *view.CLOCK)
     body = view.kept((await visit.ask(_PREFERENCES)).need())
-    body |= {name: form.text(name) for name in ("language", "time_zone")}
     # A browser sends what can be chosen; anything else is the API's to refuse.
     hours = {name: form.text(name) for name in ("digest_hour", "digest_weekday")}
     body |= {name: int(text) if text.isdecimal() else text for name, text in hours.items()}

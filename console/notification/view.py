@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from console.choices import zones
 from console.format import Moment, Prefs, moment
 from console.forms import FormState, blank
 from console.gateway import Answer
@@ -22,12 +21,12 @@ KINDS = (
     (ChannelKind.MAIL.value, "Mail", "Enter the address."),
     (ChannelKind.SLACK.value, "Slack", "Enter the URL of an incoming webhook. It is secret, and not shown again."),
 )
-LANGUAGES = (("en", "English"), ("de", "Deutsch"))
+LANGUAGES = (("en", "English"), ("de", "Deutsch"), ("fr", "Français"), ("es", "Español"))
 _DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 WEEKDAYS = tuple((str(number), name) for number, name in enumerate(_DAYS, 1))
 HOURS = tuple((str(hour), f"{hour}:00") for hour in range(24))
 #: The fields that say when something is sent.
-CLOCK = ("language", "time_zone", "quiet_hours_starts", "quiet_hours_ends", "digest_hour", "digest_weekday")
+CLOCK = ("quiet_hours_starts", "quiet_hours_ends", "digest_hour", "digest_weekday")
 _CADENCES = {
     Cadence.INSTANT: "Immediately",
     Cadence.HOURLY: "Hourly",
@@ -107,8 +106,6 @@ class Preferences(FormPage):
     way_name: str
     types: tuple[Type, ...]
     clock: FormState
-    languages: Options
-    zones: Options
     hours: Options
     weekdays: Options
 
@@ -208,8 +205,6 @@ def preferences(
         types=tuple(replace(each, value=form.value(each.name, each.value)) if form else each for each in shown),
         form=form or blank(),
         clock=clock or blank(**_clock(found)),
-        languages=LANGUAGES,
-        zones=tuple((name, name.replace("_", " ")) for name in zones()),
         hours=HOURS,
         weekdays=WEEKDAYS,
     )
@@ -231,8 +226,6 @@ def _type(found: Mapping[str, Any], way: str) -> Type:
 def _clock(found: Mapping[str, Any]) -> dict[str, str]:
     quiet = found["quiet_hours"] or {"starts": "", "ends": ""}
     return {
-        "language": found["language"],
-        "time_zone": found["time_zone"],
         "quiet_hours_starts": quiet["starts"],
         "quiet_hours_ends": quiet["ends"],
         "digest_hour": str(found["digest_hour"]),
@@ -242,6 +235,6 @@ def _clock(found: Mapping[str, Any]) -> dict[str, str]:
 
 def kept(found: Mapping[str, Any]) -> dict[str, Any]:
     """Return the preferences as they are, to be sent again with what changes: what was chosen, and no default."""
-    names = ("language", "time_zone", "quiet_hours", "digest_hour", "digest_weekday")
+    names = ("quiet_hours", "digest_hour", "digest_weekday")
     types = {each["type"]: each["chosen"] for each in found["types"] if each["chosen"]}
     return {**{name: found[name] for name in names}, "types": types}

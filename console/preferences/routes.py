@@ -1,8 +1,10 @@
-"""What a reader chooses is kept in their browser, so it needs no command of the API."""
+"""A reader's preferences: locale and time zone are kept with the person, theme and shortcuts in the browser."""
+
+from dataclasses import replace
 
 from starlette.responses import Response
 
-from console.choices import COOKIE, YEAR_SECONDS, choices_of, zone_named
+from console.choices import COOKIE, THEMES, YEAR_SECONDS, zone_named
 from console.forms import FormState, corrected, read_form
 from console.preferences import view
 from console.routing import COMMAND, anyone, console_of
@@ -10,18 +12,23 @@ from console.visit import Visit
 
 
 async def show(visit: Visit, form: FormState | None = None, status: int = 200) -> Response:
-    return await visit.render("preferences/page.html", view.page(visit.choices, form), status)
+    return await visit.render("preferences/page.html", view.page(visit.choices, visit.me, form), status)
 
 
 async def save(visit: Visit) -> Response:
-    """Keep it; what cannot be chosen becomes what is usual."""
-    form = await read_form(visit.request, "theme", "zone", "locale", "shortcuts", command=False)
-    zone = zone_named(form.text("zone") or "UTC")
-    if zone is None:
+    """Keep locale and time zone with the person, and the rest in the browser."""
+    form = await read_form(visit.request, "theme", "zone", "locale", "shortcuts")
+    zone = zone_named(form.text("zone"))
+    if form.text("zone") and zone is None:
         return await show(visit, corrected(form, {"zone": "Unknown time zone. Choose one from the list."}), 422)
-    choices = choices_of({**form.values, "zone": zone, "shortcuts": form.text("shortcuts") or "off"})
-    response = visit.done("/console/preferences", "choices.saved")
-    console_of(visit.request).site.keep(response, COOKIE, choices.cookie(), seconds=YEAR_SECONDS)
+    body = {"locale": form.text("locale").replace("_", "-") or None, "time_zone": zone}
+    answer = await visit.command("PUT", "/me/preferences", body, form.key)
+    done = "/console/preferences", "choices.saved"
+    response = await visit.concluded(form, answer, *done, show=show, names={"time_zone": "zone"})
+    if answer.ok:
+        theme = form.text("theme") if form.text("theme") in THEMES else "system"
+        choices = replace(visit.choices, theme=theme, shortcuts=form.text("shortcuts") == "on")
+        console_of(visit.request).site.keep(response, COOKIE, choices.cookie(), seconds=YEAR_SECONDS)
     return response
 
 

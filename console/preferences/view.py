@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 
 from console.choices import LOCALES, THEMES, Choices, zones
-from console.forms import FormState
+from console.forms import FormState, blank
+from console.who import Me
 from console.widgets import FormPage
 
 Options = tuple[tuple[str, str], ...]
@@ -17,13 +18,16 @@ class Preferences(FormPage):
     shortcuts: bool
 
 
-def page(choices: Choices, form: FormState | None = None) -> Preferences:
-    values = {"theme": choices.theme, "zone": choices.zone or "UTC", "locale": choices.locale}
+def page(choices: Choices, me: Me, form: FormState | None = None) -> Preferences:
+    """Return the page; what the person has not kept is the browser's."""
     return Preferences(
         title="Preferences",
-        form=form or FormState(key="", values=values),
+        form=form or blank(theme=choices.theme, zone=me.time_zone or "", locale=me.locale or ""),
         themes=tuple((name, words, "") for name, words in THEMES.items()),
         zones=zones(),
-        locales=tuple(LOCALES.items()),
+        locales=(
+            ("", "As in the browser" if me.locale else f"As in the browser: {LOCALES[choices.locale]}"),
+            *LOCALES.items(),
+        ),
         shortcuts=choices.shortcuts,
     )

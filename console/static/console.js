@@ -1,6 +1,11 @@
 // What every page has: dialogs, busy buttons, copying, asking again. All of it works without, by pages of its own.
 const all = (selector, within = document) => [...within.querySelectorAll(selector)];
 
+// For times on pages of a person who has saved no time zone.
+const { timeZone } = Intl.DateTimeFormat().resolvedOptions();
+const attributes = `path=/console; max-age=31536000; samesite=lax${location.protocol === "https:" ? "; secure" : ""}`;
+document.cookie = `bursar_zone=${timeZone}; ${attributes}`;
+
 // Browsers keep the clipboard from pages of plain http: the buttons are not seen there, and their room stays.
 if (!navigator.clipboard) document.documentElement.dataset.clipboard = "none";
 

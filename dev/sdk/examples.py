@@ -102,6 +102,7 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
         "request": {"method": "POST", "url": "https://api.example.com/v1/answers"},
         "place": {"in": "header", "name": "authorization", "prefix": "Bearer "},
     },
+    "sessions.set_preferences": {"locale": "de-AT", "time_zone": "Europe/Vienna"},
     "spend_controls.create": {
         "subject": {"type": "organization"},
         "limits": [{"window": "day", "amount": "50.00"}],

@@ -1,15 +1,17 @@
 """Mail: its kinds by name, its contacts, and the addresses that it can be sent to. Pure."""
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Protocol
+from typing import Literal, Protocol, get_args
 
 from domain.common.errors import Invalid
 
-#: The languages of mails; the first one is the default.
-LANGUAGES = ("en", "de")
+Language = Literal["en", "de", "fr", "es"]
+#: The languages of mails, notifications and documents; the first one is the default.
+LANGUAGES: tuple[Language, ...] = get_args(Language)
 MAX_CONTACTS = 10
 #: The maximum length of an address: a path of SMTP without its brackets (RFC 5321, 4.5.3.1.3).
 MAX_ADDRESS = 254
@@ -100,6 +102,13 @@ class MailText:
     subject: str
     paragraphs: tuple[str, ...]
     link: str | None = None
+
+
+def language_of(*locales: str | None) -> Language:
+    """Return the language of the first locale, such as `de-AT`, that has texts; without any, the default."""
+    wanted = (each.partition("-")[0] for each in locales if each)
+    found: Iterator[Language] = (language for each in wanted for language in LANGUAGES if language == each)
+    return next(found, LANGUAGES[0])
 
 
 def checked_address(text: str) -> str:

@@ -125,12 +125,12 @@ NAMES: Mapping[Category, str] = {
         "action after aggregation backend brand called categories category charged_statuses code content_hash country "
         "counts dataset day dimension dimensions disabled_reason entity error estimated excluded failed failure_code "
         "format free_first from_pool handled hash headers hosts index_name interval labels ladder language last "
-        "last_refusal legal_entity level_name lifts measure meter methods metric milestones_released mode on_limit "
-        "ordering outcome outcome_source outside_listing paused_for period permissions phase place pool pools_of "
-        "prefix price_ref pricing_model product property provider public_key quota_window ratings request_hash "
-        "requirements_due resolution revalued role roles run series severity sha256 side skipped source step taken "
-        "tax_code term terms tier time_zone timed_exits to_pool types verb verbs version versions visibility "
-        "weekly_anchor window windows zone"
+        "last_refusal legal_entity level_name lifts locale measure meter methods metric milestones_released mode "
+        "on_limit ordering outcome outcome_source outside_listing paused_for period permissions phase place pool "
+        "pools_of prefix price_ref pricing_model product property provider public_key quota_window ratings "
+        "request_hash requirements_due resolution revalued role roles run series severity sha256 side skipped source "
+        "step taken tax_code term terms tier time_zone timed_exits to_pool types verb verbs version versions "
+        "visibility weekly_anchor window windows zone"
     ),
 }
 #: Last words of texts by category.

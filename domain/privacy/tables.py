@@ -151,7 +151,7 @@ TABLES: Mapping[str, DataPolicy] = {
     "notification_cursors": DataPolicy("up to where the outbox was read for notifications and the search index"),
     "notification_defaults": DataPolicy("the default cadence of each type of notification", "until operators undo it"),
     "notification_preferences": DataPolicy(
-        "the notifications that a principal has chosen",
+        "the notifications, the locale and the time zone that a principal has chosen",
         "until its principal's last key ends",
         erased={CONTACT: DELETE, FREE_TEXT: DELETE},
     ),

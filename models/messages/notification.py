@@ -84,7 +84,9 @@ class NotificationPreferences(Base):
     """Preferences of a principal. Written by the principal, and by unsubscribe links for one type each.
 
     Attributes:
-        settings: language, time zone, quiet hours, times of digests, and the choices by type and channel.
+        settings: quiet hours, times of digests, and the choices by type and channel.
+        locale: a `domain.common.locale.Locale`; null if the principal has set none.
+        time_zone: of the IANA database; the same.
     """
 
     __tablename__ = "notification_preferences"
@@ -93,6 +95,8 @@ class NotificationPreferences(Base):
     principal: Mapped[str]
     recipient: Mapped[str] = mapped_column(primary_key=True)
     settings: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    locale: Mapped[str | None]
+    time_zone: Mapped[str | None]
     updated_at: Mapped[datetime]
 
 

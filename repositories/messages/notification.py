@@ -14,7 +14,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.common.access import PERMISSIONS, Actor, Permission, Role
 from domain.common.ids import is_id
-from domain.messages.notification.channel import INBOX, ChannelStatus
+from domain.common.mail import language_of
+from domain.messages.notification.channel import INBOX, ChannelKind, ChannelStatus, digest_of_target
 from domain.messages.notification.due import Cadence, NotificationClock, QuietPeriod
 from domain.messages.notification.preferences import Defaults, Person, Preferences, recipient_of
 from models.messages.notification import (
@@ -25,6 +26,7 @@ from models.messages.notification import (
     NotificationRow,
 )
 from models.tenants.api_key import ApiKey
+from models.tenants.contact import OrganizationContacts
 from repositories.common.listing import ListFilter, Listing, ListPage, Part
 from repositories.messages.event import Position
 
@@ -99,12 +101,14 @@ async def codes_sent(session: AsyncSession, *, recipient: str, target_digest: st
 # Preferences ----------------------------------------------------------------------------------------------------------
 
 
-def preferences_of(settings: Mapping[str, Any] | None) -> Preferences:
-    if settings is None:
-        return Preferences()
+def preferences_of(row: NotificationPreferences | None, language: str | None = None) -> Preferences:
+    """Return the preferences in a row; `language` is the organization's, for principals without their own."""
+    if row is None:
+        return Preferences(language=language_of(language))
+    settings = row.settings
     quiet = settings.get("quiet_hours")
     clock = NotificationClock(
-        zone=settings["time_zone"],
+        zone=row.time_zone or "UTC",
         quiet=None
         if quiet is None
         else QuietPeriod(begins=time.fromisoformat(quiet["starts"]), ends=time.fromisoformat(quiet["ends"])),
@@ -115,15 +119,13 @@ def preferences_of(settings: Mapping[str, Any] | None) -> Preferences:
         kind: {channel: Cadence(cadence) for channel, cadence in ways.items()}
         for kind, ways in settings["types"].items()
     }
-    return Preferences(language=settings["language"], clock=clock, choices=choices)
+    return Preferences(language=language_of(row.locale, language), clock=clock, choices=choices)
 
 
 def settings_of(preferences: Preferences) -> dict[str, Any]:
     clock = preferences.clock
     quiet = clock.quiet
     return {
-        "language": preferences.language,
-        "time_zone": clock.zone,
         "quiet_hours": None if quiet is None else {"starts": f"{quiet.begins:%H:%M}", "ends": f"{quiet.ends:%H:%M}"},
         "digest_hour": clock.digest_hour,
         "digest_weekday": clock.digest_weekday,
@@ -135,8 +137,41 @@ def settings_of(preferences: Preferences) -> dict[str, Any]:
 
 
 async def preferences(session: AsyncSession, recipient: str) -> Preferences:
-    row = await session.get(NotificationPreferences, recipient, populate_existing=True)
-    return replace(preferences_of(None if row is None else row.settings), defaults=await defaults(session))
+    org_id = recipient.partition("/")[0]
+    row, language = await own_row(session, recipient), (await _languages(session, [org_id])).get(org_id)
+    return replace(preferences_of(row, language), defaults=await defaults(session))
+
+
+async def own_row(session: AsyncSession, recipient: str) -> NotificationPreferences | None:
+    """Return the row of a principal's preferences, with its locale and time zone; None if it has set none."""
+    return await session.get(NotificationPreferences, recipient, populate_existing=True)
+
+
+async def _languages(session: AsyncSession, org_ids: Collection[str]) -> dict[str, str]:
+    row = OrganizationContacts
+    query = select(row.org_id, row.language).where(row.org_id.in_(org_ids))
+    return dict((await session.execute(query)).all())
+
+
+async def locales(session: AsyncSession, org_id: str, addresses: Collection[str]) -> dict[str, str]:
+    """Return the locales of an organization's people, by their mail addresses in lower case.
+
+    An address is that of a person if it is the principal's name, or a verified channel of the principal.
+    """
+    row, channel = NotificationPreferences, NotificationChannel
+    digests = [digest_of_target(ChannelKind.MAIL, each) for each in addresses]
+    by_channel = (
+        select(func.lower(channel.address), row.locale)
+        .join(row, row.recipient == channel.recipient)
+        .where(channel.target_digest.in_(digests), channel.org_id == org_id)
+        .where(channel.status == ChannelStatus.VERIFIED.value, row.locale.is_not(None))
+        .order_by(channel.id)
+    )
+    by_name = select(row.principal, row.locale).where(
+        row.recipient.in_([recipient_of(org_id, each) for each in addresses]), row.locale.is_not(None)
+    )
+    found = [(await session.execute(query)).all() for query in (by_channel, by_name)]
+    return {address: locale for rows in found for address, locale in rows if address and locale}
 
 
 async def defaults(session: AsyncSession) -> Defaults:
@@ -167,10 +202,28 @@ async def drop_defaults(session: AsyncSession, kind: str) -> bool:
 async def put_preferences(
     session: AsyncSession, *, org_id: str | None, principal: str, wanted: Preferences, now: datetime
 ) -> None:
-    values = {"settings": settings_of(wanted), "updated_at": now}
+    """Write a principal's preferences but its locale and time zone."""
+    await _put(session, org_id, principal, {"settings": settings_of(wanted), "updated_at": now})
+
+
+async def put_locale(
+    session: AsyncSession,
+    *,
+    org_id: str | None,
+    principal: str,
+    locale: str | None,
+    time_zone: str | None,
+    now: datetime,
+) -> None:
+    """Write a principal's locale and time zone."""
+    await _put(session, org_id, principal, {"locale": locale, "time_zone": time_zone, "updated_at": now})
+
+
+async def _put(session: AsyncSession, org_id: str | None, principal: str, values: Mapping[str, Any]) -> None:
+    named = {"recipient": recipient_of(org_id, principal), "org_id": org_id, "principal": principal.lower()}
     await session.execute(
         insert(NotificationPreferences)
-        .values(recipient=recipient_of(org_id, principal), org_id=org_id, principal=principal.lower(), **values)
+        .values({"settings": settings_of(Preferences()), **named, **values})
         .on_conflict_do_update(index_elements=["recipient"], set_=values)
     )
 
@@ -196,7 +249,7 @@ async def people(session: AsyncSession, org_ids: Collection[str | None]) -> dict
     active = (await session.execute(keys)).all()
     recipients = [recipient_of(each.org_id, each.principal) for each in active]
     wanted = {
-        each.recipient: each.settings
+        each.recipient: each
         for each in await session.scalars(
             select(NotificationPreferences).where(NotificationPreferences.recipient.in_(recipients))
         )
@@ -208,14 +261,14 @@ async def people(session: AsyncSession, org_ids: Collection[str | None]) -> dict
     )
     for owner, channel_id in (await session.execute(query.order_by(row.id))).all():
         verified.setdefault(owner, []).append(channel_id)
-    usual = await defaults(session)
+    usual, languages = await defaults(session), await _languages(session, named)
     found: dict[str | None, list[Person]] = {each: [] for each in org_ids}
     for each, owner in zip(active, recipients, strict=True):
         person = Person(
             org_id=each.org_id,
             principal=each.principal,
             role=Role(each.role),
-            preferences=replace(preferences_of(wanted.get(owner)), defaults=usual),
+            preferences=replace(preferences_of(wanted.get(owner), languages.get(each.org_id)), defaults=usual),
             channels=tuple(verified.get(owner, ())),
         )
         found[each.org_id].append(person)

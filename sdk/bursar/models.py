@@ -149,6 +149,9 @@ Interval: TypeAlias = Literal["month", "year"] | str
 InvoiceItemStatus: TypeAlias = Literal["open", "invoiced", "removed"] | str
 InvoiceStatus: TypeAlias = Literal["open", "paid", "void", "draft", "uncollectible"] | str
 LineBound: TypeAlias = Literal["none", "floor", "ceiling", "step"] | str
+Locale: TypeAlias = (
+    Literal["en", "en-GB", "en-IN", "de", "de-AT", "de-CH", "es", "fr", "it", "ja", "nl", "pl", "pt-BR", "sv"] | str
+)
 LotSource: TypeAlias = (
     Literal["purchase", "promotion", "signup", "subscription", "reward", "refund", "adjustment", "debt", "earnings"]
     | str
@@ -2627,6 +2630,13 @@ class MeOrganization(Model):
     tier: str = NOT_SENT
 
 
+class MePreferences(Model):
+    """The locale and the time zone of a principal."""
+
+    locale: Locale | None = NOT_SENT
+    time_zone: str | None = NOT_SENT
+
+
 class MeSession(Model):
     """The session of a request."""
 
@@ -2639,6 +2649,8 @@ class MeSession(Model):
 class MeView(Model):
     """The caller, and its permissions."""
 
+    locale: Locale | None = NOT_SENT
+    time_zone: str | None = NOT_SENT
     principal: str = NOT_SENT
     role: Role = NOT_SENT
     permissions: list[Permission] = NOT_SENT
@@ -3284,10 +3296,8 @@ class PortalView(Model):
 
 
 class PreferencesView(Model):
-    """The caller's preferences: language, time zone, quiet hours, and timing of each type."""
+    """The caller's preferences: quiet hours, and timing of each type."""
 
-    language: str = NOT_SENT
-    time_zone: str = NOT_SENT
     quiet_hours: QuietHoursView | None = NOT_SENT
     digest_hour: int = NOT_SENT
     digest_weekday: int = NOT_SENT

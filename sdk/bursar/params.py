@@ -42,6 +42,7 @@ from bursar.models import (
     Interval as Interval,
     InvoiceItemStatus as InvoiceItemStatus,
     InvoiceStatus as InvoiceStatus,
+    Locale as Locale,
     LotSource as LotSource,
     Measure as Measure,
     MethodKind as MethodKind,

@@ -9,7 +9,6 @@ from zoneinfo import ZoneInfo
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.billing.document.content import (
-    LANGUAGES,
     Document,
     DocumentDiscount,
     DocumentKind,
@@ -22,6 +21,7 @@ from domain.billing.document.words import CREDITS
 from domain.billing.invoice.wording import text_of
 from domain.billing.tax.rates import AppliedTax, TaxCategory
 from domain.common.errors import DocumentNoSeller, DocumentNothingReceived, WrongInvoiceState
+from domain.common.mail import language_of
 from domain.common.money import CREDIT, format_amount
 from domain.payments.payment.purposes.credits import Credits
 from domain.payments.payment.state import Payment
@@ -215,7 +215,6 @@ async def buyer_of(session: AsyncSession, org_id: str, zone: ZoneInfo, kept: Map
     profile = await billing_profile.find(session, org_id)
     kept = kept or stored_buyer(profile) or {}
     contacts = await contact.get(session, org_id)
-    language = kept.get("language") or (contacts.language if contacts else LANGUAGES[0])
     party = Party(
         name=kept.get("legal_name") or (await organization.get(session, org_id)).name,
         line1=kept.get("line1"),
@@ -226,7 +225,8 @@ async def buyer_of(session: AsyncSession, org_id: str, zone: ZoneInfo, kept: Map
         vat_id=kept.get("vat_id"),
         email=kept.get("email"),
     )
-    return Buyer(party=party, language=language if language in LANGUAGES else LANGUAGES[0], zone=zone)
+    language = language_of(kept.get("language"), contacts.language if contacts else None)
+    return Buyer(party=party, language=language, zone=zone)
 
 
 def _taxes(row: InvoiceRow) -> tuple[Sequence[Tax | None], tuple[TaxSum, ...]]:

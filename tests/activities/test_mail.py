@@ -12,7 +12,7 @@ from contracts.common.batch import DuePage
 from contracts.messages.mail import SentMails
 from dev.sandbox.mail.mailbox import Mailbox
 from domain.common.access import Actor, Role
-from domain.common.mail import GIVE_UP_AFTER, Contact, MailKind
+from domain.common.mail import GIVE_UP_AFTER, Contact, MailKind, Purpose
 from models.messages.alert import Alert
 from models.messages.mail import QueuedMail
 from models.tenants.organization import Organization
@@ -20,6 +20,7 @@ from runtime.database import Database
 from runtime.identity import new_id
 from services.messages import mail
 from tests.support.mails import BOOKS, CONTACTS, OWNER, listening, mailer
+from tests.support.notifications import a_channel, a_locale
 
 pytestmark = pytest.mark.db
 
@@ -89,6 +90,26 @@ async def test_mail_is_sent_once_to_contacts_of_its_purpose_in_their_language(wo
     assert statement["subject"] == "Ihre Abrechnung für Oktober 2026"
     assert security["recipients"] == [OWNER]
     assert "bis zum 30. November 2026 angehalten" in security["text"]
+
+
+async def test_mail_is_in_the_language_of_each_person_that_gets_it(world: World) -> None:
+    by_name, by_channel, other = "zoe@acme.example", "Books@acme.example", "third@acme.example"
+    billing = frozenset({Purpose.BILLING})
+    await world.set(*(Contact(address=each, purposes=billing) for each in (by_name, by_channel, other)), language="de")
+    await a_locale(world.database, world.org, by_name, locale="fr")
+    await a_channel(world.database, world.org, "ann", address=by_channel.lower())
+    await a_channel(world.database, world.org, "bo", address=other, verified=False)
+    await a_locale(world.database, world.org, "ann", locale="es")
+    await a_locale(world.database, world.org, "bo", locale="es")
+    await world.queue("a")
+    world.mailbox.unknown = {by_name}
+    assert await world.send() == SentMails(found=1, sent=1)
+    assert {each["subject"]: each["recipients"] for each in world.mailbox.mails} == {
+        "Su liquidación de octubre de 2026": [by_channel],
+        "Ihre Abrechnung für Oktober 2026": [other],
+    }
+    assert len({each["message_id"] for each in world.mailbox.mails}) == 2
+    assert await world.alerts() == ["mail.undelivered"]
 
 
 async def test_temporarily_refused_mail_is_retried_with_growing_delays(world: World) -> None:

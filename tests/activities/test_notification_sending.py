@@ -26,13 +26,14 @@ from models.tenants.organization import Organization
 from providers.notify.base import Delivery, Message, Throttled
 from repositories.messages import notification as notifications
 from repositories.messages.notification import NewNotification
+from repositories.tenants import contact
 from runtime.database import Database
 from runtime.identity import new_id
 from runtime.sealing import Sealer
 from services.messages import notification as service
 from services.messages.notification import ChannelRequest
 from tests.support.mails import listening, mailer
-from tests.support.notifications import SEALER, a_channel, a_principal, an_organization
+from tests.support.notifications import SEALER, a_channel, a_locale, a_principal, an_organization
 
 pytestmark = pytest.mark.db
 
@@ -283,7 +284,7 @@ async def test_digest_uses_its_owners_current_time_zone(world: World) -> None:
         recipient=recipient_of(world.org, "ann"), digest="daily-2026-10-25", now=datetime(2026, 10, 24, 12, tzinfo=UTC)
     )
     assert (await world.sender.close_digest(close)).until == datetime(2026, 10, 25, 8, tzinfo=UTC)
-    await world.wants({}, zone="Europe/Vienna")
+    await a_locale(world.database, world.org, "ann", zone="Europe/Vienna")
     until = datetime(2026, 10, 25, 7, tzinfo=UTC)
     assert (await world.sender.close_digest(close)).until == until
     assert (await world.row(made)).due_at == until
@@ -297,8 +298,30 @@ async def test_single_run_reads_sends_and_ends(world: World) -> None:
     assert (await world.row(made)).status == "sent"
 
 
+@pytest.mark.parametrize(
+    ("locale", "contacts", "subject"),
+    [
+        ("fr", "de", "Versement de 120,00 USD"),
+        ("de-AT", None, "Auszahlung über 120,00 USD"),
+        ("sv", "es", "Transferencia de 120,00 USD"),
+        (None, "es", "Transferencia de 120,00 USD"),
+        (None, None, "Payout of 120.00 USD"),
+    ],
+)
+async def test_message_is_in_the_language_of_the_person_or_else_of_the_organization(
+    world: World, locale: str | None, contacts: str | None, subject: str
+) -> None:
+    await a_locale(world.database, world.org, "ann", locale=locale)
+    if contacts is not None:
+        async with world.database.platform() as session:
+            await contact.put(session, world.org, contacts, (), by="ann", now=NOW)
+    await world.queue()
+    assert await world.sender.send_due(NOW) == ["sent"]
+    assert [each["subject"] for each in world.mails()] == [subject]
+
+
 async def test_alert_mail_shows_names_and_the_recipients_local_times(world: World) -> None:
-    await world.wants({}, zone="Europe/Berlin")
+    await a_locale(world.database, world.org, "ann", zone="Europe/Berlin")
     detail = f"{world.org} owes 5.00 USD since 2026-11-22T12:00:00Z."
     data = {"kind": "payment.debt", "subject": world.org, "severity": "warning", "detail": detail}
     await world.queue(kind="alert_warning", fact="alert", subject=world.org, data=data)

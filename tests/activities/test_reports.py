@@ -244,8 +244,8 @@ async def test_recipient_without_a_key_or_with_the_type_switched_off_is_skipped_
             {
                 "recipient": f"{org}/quiet",
                 "org": org,
-                "settings": '{"language": "en", "time_zone": "UTC", "quiet_hours": null, "digest_hour": 8, '
-                '"digest_weekday": 1, "types": {"report": {"inbox": "off"}}}',
+                "settings": '{"quiet_hours": null, "digest_hour": 8, "digest_weekday": 1, '
+                '"types": {"report": {"inbox": "off"}}}',
             },
         )
     await make(db, Figures(), report)

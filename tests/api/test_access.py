@@ -529,6 +529,7 @@ OWN_DATA = {
 #: Operations for every key; `tests/api/test_sessions.py` checks their answers.
 EVERYBODY = {
     *(("GET", path) for path in ("/me", "/sessions")),
+    ("PUT", "/me/preferences"),
     ("POST", "/sessions"),
 }
 #: Operations that need a grant, for every role; `tests/api/test_secrets.py` checks their answers.
@@ -713,6 +714,7 @@ _PUT: dict[str, dict[str, Any]] = {
     "allocation": {"currency": "USD", "daily_amount": "1"},
     "shares": {"rule": "direct"},
     "{path}": {"kind": "api_key", "value": "a"},
+    "preferences": {},
 }
 
 

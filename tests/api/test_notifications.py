@@ -191,7 +191,6 @@ async def test_channel_with_an_invalid_address_is_refused_with_its_field(
 @pytest.mark.parametrize(
     ("body", "field"),
     [
-        ({"time_zone": "Mars/Olympus"}, "time_zone"),
         ({"quiet_hours": {"starts": "08:00", "ends": "08:00"}}, "quiet_hours"),
         ({"types": {"nothing": {}}}, "types.nothing"),
         (
@@ -208,7 +207,6 @@ async def test_invalid_preferences_are_refused_with_their_field(own: Tenant, bod
 async def test_preferences_show_what_applies(own: Tenant, database: Database) -> None:
     channel = await verified(database, own.owner)
     body = {
-        "time_zone": "Europe/Vienna",
         "quiet_hours": {"starts": "22:00", "ends": "07:00"},
         "digest_hour": 9,
         "types": {"payout": {channel: "weekly"}},
@@ -225,7 +223,6 @@ async def test_preferences_show_what_applies(own: Tenant, database: Database) ->
     assert ways["refund"] == {"inbox": "off", channel: "off"}
     # A member has other types, and its own preferences.
     other = good(await own.member.get(PREFERENCES))
-    assert other["time_zone"] == "UTC"
     assert "chargeback" not in {each["type"] for each in other["types"]}
 
 
@@ -317,7 +314,7 @@ async def test_database_shows_a_tenant_only_notifications_of_its_principals(own:
 
 
 async def good_preferences(own: Tenant) -> None:
-    good(await own.owner.ask("PUT", PREFERENCES, json={"language": "de"}))
+    good(await own.owner.ask("PUT", PREFERENCES, json={}))
 
 
 async def test_new_principal_with_a_reused_name_starts_with_an_empty_inbox(
@@ -331,7 +328,7 @@ async def test_new_principal_with_a_reused_name_starts_with_an_empty_inbox(
     first_key, first = await issued("Bo")
     channel = await verified(database, first)
     await add_notification(database, own.org_id, "bo")
-    good(await first.ask("PUT", PREFERENCES, json={"language": "de"}))
+    good(await first.ask("PUT", "/me/preferences", json={"locale": "de"}))
     # A second key takes over from the first: it is the same person.
     second_key, second = await issued("bo")
     assert (await operator.delete(f"/api-keys/{first_key}")).status_code == 200
@@ -344,7 +341,7 @@ async def test_new_principal_with_a_reused_name_starts_with_an_empty_inbox(
     _, third = await issued("BO")
     assert good(await third.get(CHANNELS))["data"] == []
     assert good(await third.get("/notifications"))["data"] == []
-    assert good(await third.get(PREFERENCES))["language"] == "en"
+    assert good(await third.get("/me"))["locale"] is None
     assert (await row_of(database, channel)).status == "deleted"
 
 

@@ -74,6 +74,34 @@ async def test_every_caller_can_read_its_own_identity(
     assert me["key_id"].startswith("key_")
 
 
+@for_each("role", list(Role))
+async def test_locale_and_time_zone_are_kept_with_the_principal(
+    role: Role, company: Tenant, issue_key: Callable[..., Awaitable[Caller]]
+) -> None:
+    is_platform = role in PLATFORM_ROLES
+    agent_id = company.agent_id if role is Role.AGENT else None
+    caller = await issue_key(role.value, None if is_platform else company.org_id, agent_id)
+
+    async def kept() -> tuple[str | None, str | None]:
+        me = good(await caller.get("/me"))
+        return me["locale"], me["time_zone"]
+
+    assert await kept() == (None, None)
+    chosen = {"locale": "de-AT", "time_zone": "Europe/Vienna"}
+    assert good(await caller.ask("PUT", "/me/preferences", json=chosen)) == chosen
+    assert await kept() == ("de-AT", "Europe/Vienna")
+    good(await caller.ask("PUT", "/me/preferences", json={"locale": "fr"}))
+    assert await kept() == ("fr", None)
+
+
+@pytest.mark.parametrize(
+    ("body", "field"), [({"locale": "tlh"}, "locale"), ({"time_zone": "Mars/Olympus"}, "time_zone")]
+)
+async def test_unknown_locale_or_time_zone_is_refused(company: Tenant, body: dict[str, str], field: str) -> None:
+    answer = refused(await company.owner.ask("PUT", "/me/preferences", json=body), 422, "request.invalid")
+    assert field in str(answer.get("field") or answer["errors"])
+
+
 async def test_session_acts_as_its_key_does(company: Tenant) -> None:
     browser, made = await signed_in(company.owner)
     by_key, by_session = good(await company.owner.get("/me")), good(await browser.get("/me"))

@@ -8,11 +8,11 @@ from babel import Locale
 from hypothesis import given, strategies as st
 
 from console import format as f
-from console.choices import zone_named
+from console.choices import LOCALES, locale_accepted, zone_named
+from domain.common.locale import Locale as Offered
 from domain.common.money import SCALES, format_amount
 from tests.support.cases import for_each
 
-LOCALES = ("en", "en_GB", "en_IN", "de", "de_AT", "de_CH", "es", "fr", "it", "ja", "nl", "pl", "pt_BR", "sv")
 MINUS = "\N{MINUS SIGN}"
 NOW = datetime(2026, 11, 22, 9, 30, tzinfo=UTC)
 BERLIN = f.Prefs(locale="de", zone="Europe/Berlin")
@@ -226,3 +226,24 @@ def test_an_account_is_named_within_its_organization():
 
 def test_words_are_joined_as_in_a_sentence():
     assert [f.joined(words) for words in ([], ["a"], ["a", "b"], ["a", "b", "c"])] == ["", "a", "a and b", "a, b and c"]
+
+
+def test_offered_locales_are_those_that_the_api_takes():
+    assert [each.replace("-", "_") for each in Offered] == list(LOCALES)
+    assert all(Locale.parse(each) for each in LOCALES)
+
+
+@for_each(
+    ("header", "locale"),
+    [
+        ("de-AT,de;q=0.9,en;q=0.8", "de_AT"),
+        ("fr-CH, fr;q=0.9, en;q=0.8", "fr"),
+        ("zh-CN,en;q=0.3, ja;q=0.85", "ja"),
+        ("de;q=0, *", "en"),
+        ("DE-ch", "de_CH"),
+        ("", "en"),
+        (";;q=,", "en"),
+    ],
+)
+def test_locale_is_the_offered_one_that_the_browser_prefers(header, locale):
+    assert locale_accepted(header) == locale

@@ -44,7 +44,7 @@ async def test_choice_for_one_channel_keeps_the_defaults_of_others(visitors: dic
     fields = {"channel": "inbox", "invoice": "off", "refund": ""}
     chosen = await finance.post(path, {"command": f"{KEY}7", **fields})
     assert chosen.headers["location"].endswith("notification.chosen")
-    times = {"language": "de", "time_zone": "Europe/Vienna", "digest_hour": "9", "digest_weekday": "5"}
+    times = {"digest_hour": "9", "digest_weekday": "5"}
     quiet = {"quiet_hours_starts": "22:00", "quiet_hours_ends": "07:00"}
     done = await finance.post(f"{path}/times", {"command": f"{KEY}8", **times, **quiet})
     assert done.headers["location"].endswith("notification.clock")

@@ -251,17 +251,21 @@ async def test_signing_out_ends_the_session_everywhere(app, tenant):
     assert "session.ended" in stolen.headers["location"]
 
 
-async def test_preferences_are_kept_in_the_browser(app, tenant):
+async def test_language_and_zone_are_kept_with_the_person_and_the_rest_in_the_browser(app, tenant):
     from tests.console.conftest import signed_in
 
-    visitor = await signed_in(app, "owner", tenant.owner.token)
-    fields = {"theme": "dark", "zone": "Europe/Vienna", "locale": "de_AT"}
+    visitor, elsewhere = [await signed_in(app, "owner", tenant.owner.token) for _ in range(2)]
+    fields = {"command": "con_preferences-of-a-test", "theme": "dark", "zone": "vienna", "locale": "de_AT"}
     assert (await visitor.post("/console/preferences", fields)).status_code == 303
-    page = (await visitor.get("/console/preferences")).text
-    await visitor.browser.aclose()
-    assert 'data-theme="dark"' in page
-    assert 'data-shortcuts="off"' in page
-    assert "Times in Europe/Vienna" in page
+    first, second = [(await each.get("/console/preferences")).text for each in (visitor, elsewhere)]
+    for each in (visitor, elsewhere):
+        await each.browser.aclose()
+    for page in (first, second):
+        assert "Times in Europe/Vienna" in page
+        assert '<option value="de_AT" selected>' in page
+    assert 'data-theme="dark"' in first
+    assert 'data-shortcuts="off"' in first
+    assert 'data-theme="system"' in second
 
 
 @for_each("role", EVERYBODY)

@@ -124,10 +124,11 @@ async def test_wrong_day_asks_the_api_nothing(query: str) -> None:
     assert "GET /billing/activity" not in [name for name, _, _ in api.asked]
 
 
-async def test_days_count_in_the_zone_of_the_reader() -> None:
-    api = FakeApi()
+@pytest.mark.parametrize("kept", ["Europe/Vienna", None])
+async def test_days_count_in_the_zone_that_is_kept_or_else_the_browsers(kept: str | None) -> None:
+    api = FakeApi(answers={"GET /me": (200, {**ME, "time_zone": kept})})
     async with browser(api, signed_in=True) as client:
-        client.cookies.set("bursar_choices", "zone=Europe/Vienna")
+        client.cookies.set("bursar_zone", "Asia/Tokyo" if kept else "Europe/Vienna")
         await client.get(f"/console/{ORG}/transactions?from=2026-03-29&to=2026-03-29")
     query = next(asked for name, _, asked in api.asked if name == "GET /billing/activity")
     assert (query["from"], query["to"]) == ("2026-03-29T00:00:00+01:00", "2026-03-30T00:00:00+02:00")

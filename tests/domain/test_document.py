@@ -14,7 +14,8 @@ from domain.billing.document.content import (
     TaxSum,
     missing_for_einvoice,
 )
-from domain.billing.document.words import _LABELS, EXEMPTIONS, LANGUAGES
+from domain.billing.document.words import _LABELS, CREDITS, EXEMPTIONS, NO_TAX, RECEIPT_NOTE
+from domain.common.mail import LANGUAGES
 from tests.support.cases import for_each
 from tests.support.documents import REVERSE, STANDARD, credit_note, invoice, receipt, statement
 
@@ -66,7 +67,8 @@ def test_missing_requirements_of_an_electronic_invoice_are_listed(document: Docu
 
 
 def test_every_label_and_exemption_has_a_word_in_every_language() -> None:
-    for words in (*_LABELS.values(), *EXEMPTIONS.values()):
+    notes = (CREDITS, NO_TAX, RECEIPT_NOTE)
+    for words in (*_LABELS.values(), *EXEMPTIONS.values(), *notes):
         assert set(words) == set(LANGUAGES)
     assert {kind.value for kind in DocumentKind} <= set(_LABELS)
 

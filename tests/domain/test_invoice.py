@@ -7,7 +7,6 @@ from datetime import timedelta
 import pytest
 from hypothesis import example, given, settings, strategies as st
 
-from domain.billing.document.content import LANGUAGES
 from domain.billing.invoice import wording
 from domain.billing.invoice.lines import MAX_LINES, MAX_QUANTITY, InvoiceLine, check_lines, total_of
 from domain.billing.invoice.series import DocumentType, number_text, series_of
@@ -24,6 +23,7 @@ from domain.billing.invoice.state import (
     with_recovery,
 )
 from domain.common.errors import Invalid, WrongInvoiceState
+from domain.common.mail import LANGUAGES
 from domain.common.money import MAX_AMOUNT_MINOR
 from domain.payments.payment import invoicing, refunds
 from domain.payments.payment.booking import (

@@ -3,7 +3,7 @@
 import pytest
 
 from domain.common.errors import Invalid
-from domain.common.mail import LANGUAGES, MailKind, checked_address
+from domain.common.mail import LANGUAGES, MailKind, checked_address, language_of
 from domain.messages.mail_kind import checked_values, render_mail, values_of_kind
 from providers.formats import formats_of
 from tests.support.cases import for_each
@@ -34,17 +34,25 @@ VALUES = {
 }
 
 
+#: Language → an amount, a day and a month.
+WRITTEN = {
+    "en": ("1,234.50 EUR", "30 November 2026", "October 2026"),
+    "de": ("1.234,50 EUR", "30. November 2026", "Oktober 2026"),
+    "fr": ("1\u202f234,50 EUR", "30 novembre 2026", "octobre 2026"),
+    "es": ("1.234,50 EUR", "30 de noviembre de 2026", "octubre de 2026"),
+}
+
+
 @for_each("language", LANGUAGES)
 @for_each("kind", MailKind)
 def test_every_kind_shows_all_its_values_in_every_language(kind: MailKind, language: str) -> None:
     values = values_of_kind(kind)
     words = render_mail(kind, {name: VALUES[name] for name in values}, language, formats_of(language))
     text = " ".join((words.subject, *words.paragraphs, words.link or ""))
-    expected = {"currency": "EUR", "amount": {"en": "1,234.50 EUR", "de": "1.234,50 EUR"}[language]}
-    days = {"en": "30 November 2026", "de": "30. November 2026"}[language]
+    amount, day, month = WRITTEN[language]
+    expected = {"currency": "EUR", "amount": amount, "month": month}
     for name in values:
-        value = days if name.endswith("_on") else expected.get(name, VALUES[name])
-        assert (value if name != "month" else {"en": "October 2026", "de": "Oktober 2026"}[language]) in text
+        assert (day if name.endswith("_on") else expected.get(name, VALUES[name])) in text
     assert "{" not in text
 
 
@@ -68,6 +76,13 @@ def test_a_value_that_looks_like_a_field_stays_text() -> None:
     data = {"plan": "{amount} {0}", "amount": "1", "currency": "JPY"}
     words = render_mail(MailKind.SUBSCRIPTION_PAST_DUE, data, "en", formats_of("en"))
     assert "1 JPY for the plan {amount} {0}" in words.paragraphs[0]
+
+
+def test_language_is_of_the_first_locale_that_has_texts() -> None:
+    assert language_of("pt-BR", "fr") == "fr"
+    assert language_of("es", "de") == "es"
+    assert language_of("de-AT") == "de"
+    assert language_of("ja", None) == language_of() == LANGUAGES[0]
 
 
 def test_an_address_keeps_its_name_and_lowers_its_domain() -> None:

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from domain.billing.document.words import LANGUAGES, STATED_TAX
+from domain.billing.document.words import STATED_TAX
 from domain.billing.tax.rates import TaxRate
 from domain.billing.tax.self_billing import (
     StatedTax,
@@ -13,6 +13,7 @@ from domain.billing.tax.self_billing import (
     stated_tax,
 )
 from domain.billing.tax.treatment import TaxParty
+from domain.common.mail import LANGUAGES
 from tests.support.cases import for_each
 
 NOW = datetime(2026, 10, 31, tzinfo=UTC)

@@ -10,7 +10,7 @@ from providers.formats import formats_of
 from tests.support.cases import for_each
 from tests.support.seeds import RUN_SEED
 
-LOCALES = {"en": "en_GB", "de": "de_DE"}
+LOCALES = {"en": "en_GB", "de": "de_DE", "fr": "fr_FR", "es": "es_ES"}
 PATTERNS = {0: "#,##0", 2: "#,##0.00", 3: "#,##0.000", 9: "#,##0.000000000"}
 
 

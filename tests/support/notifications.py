@@ -73,3 +73,12 @@ async def a_channel(
             },
         )
     return channel_id
+
+
+async def a_locale(
+    database: Database, org_id: str | None, principal: str, *, locale: str | None = None, zone: str | None = None
+) -> None:
+    async with database.platform() as session:
+        await notifications.put_locale(
+            session, org_id=org_id, principal=principal, locale=locale, time_zone=zone, now=datetime.now(UTC)
+        )

@@ -32,7 +32,7 @@ from runtime.identity import new_id
 from runtime.jobs import SCHEDULES
 from tests.support.histories import replay_and_keep
 from tests.support.looking import pass_to_the_end
-from tests.support.notifications import SEALER, a_channel, a_principal, an_organization
+from tests.support.notifications import SEALER, a_channel, a_locale, a_principal, an_organization
 from tests.workflows.conftest import with_plugin
 from workflows.messages.digest import DigestWorkflow
 from workflows.messages.notifications import NotificationsWorkflow
@@ -83,6 +83,7 @@ class Person:
             await notifications.put_preferences(
                 session, org_id=self.org, principal="ann", wanted=wanted, now=datetime.now(UTC)
             )
+        await a_locale(self.database, self.org, "ann", zone=clock.zone)
 
     async def happens(self, at: datetime, cadence: Cadence) -> str:
         """Queue a notification for the next digest, and return the digest."""

@@ -108,7 +108,8 @@ async def set_notification_preferences(
     """Replace the caller's preferences: the timing of each notification type by channel.
 
     A digest collects what happened in one message. It is sent at the full hour, or at the hour and on the weekday that
-    are set here, in the time zone. Chargebacks and critical alerts do not wait for the end of quiet hours.
+    are set here. Chargebacks and critical alerts do not wait for the end of quiet hours. All hours are in the time zone
+    of `PUT /me/preferences`.
     """
     wanted = body.preferences()
     async with command, deps.database.platform() as session:

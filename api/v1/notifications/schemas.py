@@ -8,9 +8,8 @@ from pydantic import Field, StringConstraints
 
 from api.fields import NotificationId, RequestModel, ResponseModel, Whole, example
 from domain.common.access import Role
-from domain.common.calendar import zone_of
 from domain.common.errors import Invalid
-from domain.common.mail import LANGUAGES, MAX_ADDRESS, Formats
+from domain.common.mail import MAX_ADDRESS, Formats
 from domain.messages.mentions import ids_in
 from domain.messages.notification.channel import INBOX, MAX_HOOK, ChannelKind
 from domain.messages.notification.due import Cadence, NotificationClock, QuietPeriod, checked_quiet
@@ -137,11 +136,9 @@ class QuietHours(RequestModel):
 class PreferencesSet(RequestModel):
     """The caller's preferences, which replace the current ones."""
 
-    language: Literal["en", "de"] = "en"
-    time_zone: Word = Field(default="UTC", description="A time zone of the IANA database.", examples=["Europe/Vienna"])
     quiet_hours: QuietHours | None = None
     digest_hour: Whole = Field(
-        default=8, ge=0, le=23, description="The hour of daily and weekly digests, in the time zone."
+        default=8, ge=0, le=23, description="The hour of daily and weekly digests, in the caller's time zone."
     )
     digest_weekday: Whole = Field(
         default=1, ge=1, le=7, description="The day of weekly digests, from 1 (Monday) to 7 (Sunday)."
@@ -149,22 +146,18 @@ class PreferencesSet(RequestModel):
     types: dict[Word, dict[Word, Cadence]] = Field(default_factory=dict, max_length=100, description=_TYPES)
 
     model_config = example(
-        time_zone="Europe/Vienna",
         quiet_hours={"starts": "22:00", "ends": "07:00"},
         types={"payment_succeeded": {"inbox": "off"}},
     )
 
     def preferences(self) -> Preferences:
-        """Return the preferences; `Invalid` if the zone is unknown or the quiet hours never end."""
-        assert self.language in LANGUAGES
-        zone_of(self.time_zone)
+        """Return the preferences; `Invalid` if the quiet hours never end."""
         clock = NotificationClock(
-            zone=self.time_zone,
             quiet=None if self.quiet_hours is None else self.quiet_hours.quiet(),
             digest_hour=self.digest_hour,
             digest_weekday=self.digest_weekday,
         )
-        return Preferences(language=self.language, clock=clock, choices=self.types)
+        return Preferences(clock=clock, choices=self.types)
 
 
 class TypeView(ResponseModel):
@@ -187,10 +180,8 @@ class QuietHoursView(ResponseModel):
 
 
 class PreferencesView(ResponseModel):
-    """The caller's preferences: language, time zone, quiet hours, and timing of each type."""
+    """The caller's preferences: quiet hours, and timing of each type."""
 
-    language: str
-    time_zone: str
     quiet_hours: QuietHoursView | None
     digest_hour: int
     digest_weekday: int
@@ -200,8 +191,6 @@ class PreferencesView(ResponseModel):
     def of(cls, wanted: Preferences, role: Role, channels: list[str]) -> Self:
         clock, quiet = wanted.clock, wanted.clock.quiet
         return cls(
-            language=wanted.language,
-            time_zone=clock.zone,
             quiet_hours=None
             if quiet is None
             else QuietHoursView(starts=f"{quiet.begins:%H:%M}", ends=f"{quiet.ends:%H:%M}"),

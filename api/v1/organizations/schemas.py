@@ -1,14 +1,14 @@
 """Request and response schemas of organizations."""
 
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import Field, StringConstraints
 
 from api.fields import EmailAddress, Name, Note, OrganizationId, RequestModel, ResponseModel, example
 from api.metadata import MetadataUpdate, MetadataView, WithMetadata, shown
 from domain.billing.plan import FREE, PLAN_NAME
-from domain.common.mail import LANGUAGES, MAX_CONTACTS, Contact, Purpose
+from domain.common.mail import LANGUAGES, MAX_CONTACTS, Contact, Language, Purpose
 from domain.tenants.organization import OrganizationStatus, TimedExits
 from models.tenants.contact import OrganizationContacts
 from models.tenants.metadata import ObjectMetadata
@@ -116,7 +116,7 @@ class ContactsSet(RequestModel):
         ],
     )
 
-    language: Literal["en", "de"] = "en"
+    language: Language = "en"
     contacts: Annotated[list[ContactSet], Field(max_length=MAX_CONTACTS)]
 
 
@@ -125,7 +125,7 @@ class ContactsUpdate(RequestModel):
 
     model_config = example(language="de")
 
-    language: Literal["en", "de"] | None = None
+    language: Language | None = None
     contacts: Annotated[list[ContactSet], Field(max_length=MAX_CONTACTS)] | None = Field(
         default=None, description="All contacts. They replace the current ones."
     )

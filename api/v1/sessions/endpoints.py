@@ -19,6 +19,8 @@ from api.v1.changes.schemas import MarksView
 from api.v1.sessions.schemas import (
     MeAgent,
     MeOrganization,
+    MePreferences,
+    MePreferencesSet,
     MeSession,
     MeView,
     SessionCreate,
@@ -26,6 +28,7 @@ from api.v1.sessions.schemas import (
     SessionView,
 )
 from domain.common.access import Actor, Permission, Role
+from domain.common.calendar import zone_of
 from domain.common.errors import Forbidden, NotFound, SessionNeedsKey
 from domain.messages.changes import topics_for
 from domain.tenants.session import browser_of, idle_at, session_lifetime
@@ -68,8 +71,9 @@ async def get_me(
                 agent = MeAgent(id=actor.agent_id, name=(await agents.get(reading, actor.agent_id)).name)
         if marks and actor.may(Permission.READ):
             shown = await changes.marks(reading, actor.org_id)
+        await notifications.as_principal(reading, actor)
+        preferences = await notifications.own_row(reading, notifications.recipient(actor))
         if unread and actor.may(Permission.BE_NOTIFIED):
-            await notifications.as_principal(reading, actor)
             count = await notifications.unread(reading, notifications.recipient(actor))
     if identity.session is not None:
         span = identity.session.span
@@ -91,7 +95,29 @@ async def get_me(
         environment=deps.settings.environment,
         unread=count,
         marks=None if shown is None else MarksView.of(shown.marks, topics_for(actor)),
+        locale=preferences and preferences.locale,
+        time_zone=preferences and preferences.time_zone,
     )
+
+
+@router.put("/me/preferences", response_model=MePreferences, operation_id="sessions.set_preferences")
+async def set_preferences(body: MePreferencesSet, deps: DepsDep, *, actor: ActorDep, command: MayRepeat) -> Response:
+    """Set the caller's locale and time zone, for the console, and for notifications and mails to the caller.
+
+    Messages are in the locale's language if it is English, French, German or Spanish, or else in the organization's.
+    """
+    async with command, deps.database.platform() as session:
+        if body.time_zone is not None:
+            zone_of(body.time_zone)
+        await notifications.put_locale(
+            session,
+            org_id=actor.org_id,
+            principal=actor.principal,
+            locale=body.locale,
+            time_zone=body.time_zone,
+            now=datetime.now(UTC),
+        )
+        return command.answer(MePreferences(locale=body.locale, time_zone=body.time_zone))
 
 
 @router.post("/sessions", status_code=201, response_model=SessionCreated, responses=errors(SessionNeedsKey))

@@ -8,6 +8,7 @@ from pydantic import Field, StringConstraints
 from api.fields import AgentId, OrganizationId, Period, Principal, RequestModel, ResponseModel, example
 from api.v1.changes.schemas import MarksView
 from domain.common.access import Actor, Permission, Role
+from domain.common.locale import Locale
 from domain.payments.payment.livemode import Environment
 from domain.tenants.session import CONSOLE, LINK_PERIOD, MAX_PATH, SessionLifetime, idle_at
 from models.tenants.session import Session, SessionLink
@@ -39,7 +40,23 @@ class MeSession(ResponseModel):
     made_by: str | None = Field(description="Who made the link that opened it; null for a session opened with a key.")
 
 
-class MeView(ResponseModel):
+class MePreferences(ResponseModel):
+    """The locale and the time zone of a principal."""
+
+    locale: Locale | None = Field(description="How numbers and dates are written, and the language of messages.")
+    time_zone: str | None
+
+
+class MePreferencesSet(RequestModel):
+    """The caller's locale and time zone, which replace the current ones; null for none."""
+
+    locale: Locale | None = Field(default=None, description="A BCP 47 tag.")
+    time_zone: str | None = Field(default=None, max_length=64, description="A time zone of the IANA database.")
+
+    model_config = example(locale="de-AT", time_zone="Europe/Vienna")
+
+
+class MeView(MePreferences):
     """The caller, and its permissions."""
 
     principal: str

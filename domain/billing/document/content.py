@@ -10,10 +10,8 @@ from enum import StrEnum
 from typing import Any, Self
 
 from domain.billing.tax.rates import TaxCategory
+from domain.common.mail import LANGUAGES
 from domain.common.money import COINS, scale_of
-
-#: The languages of documents; the first one is the default.
-LANGUAGES = ("en", "de")
 
 
 class DocumentKind(StrEnum):

@@ -20,7 +20,7 @@ class Preferences:
     """The preferences of a principal; without a choice the defaults of the type and the role apply.
 
     Attributes:
-        language: of its messages.
+        language: of its messages, by its locale or else its organization's language.
         clock: by which notifications are due.
         choices: its own choices.
         defaults: set by operators instead of the types' defaults.

@@ -2492,7 +2492,7 @@ class AsyncOrganizations(AsyncResource):
         *,
         contacts: Sequence[params.ContactSet],
         if_match: str | Omitted = OMITTED,
-        language: Literal["en", "de"] | str | Omitted = OMITTED,
+        language: Literal["en", "de", "fr", "es"] | str | Omitted = OMITTED,
         idempotency_key: str | None = None,
     ) -> models.ContactsView:
         """Set an organization's contacts. They replace the current ones.
@@ -2515,7 +2515,7 @@ class AsyncOrganizations(AsyncResource):
         organization_id: str,
         *,
         if_match: str,
-        language: Literal["en", "de"] | str | None | Omitted = OMITTED,
+        language: Literal["en", "de", "fr", "es"] | str | None | Omitted = OMITTED,
         contacts: Sequence[params.ContactSet] | None | Omitted = OMITTED,
         idempotency_key: str | None = None,
     ) -> models.ContactsView:
@@ -6876,6 +6876,25 @@ class AsyncSessions(AsyncResource):
         """
         return await self._caller.ask(models.MeView, "sessions.me", "GET /me", query={"marks": marks, "unread": unread})
 
+    async def set_preferences(
+        self,
+        *,
+        locale: params.Locale | None | Omitted = OMITTED,
+        time_zone: str | None | Omitted = OMITTED,
+        idempotency_key: str | None = None,
+    ) -> models.MePreferences:
+        """Set the caller's locale and time zone, for the console, and for notifications and mails to the caller.
+
+        Messages are in the locale's language if it is English, French, German or Spanish, or else in the organization's.
+        """
+        return await self._caller.ask(
+            models.MePreferences,
+            "sessions.set_preferences",
+            "PUT /me/preferences",
+            key=idempotency_key,
+            body={"locale": locale, "time_zone": time_zone},
+        )
+
     async def create(self, *, idempotency_key: str | None = None) -> models.SessionCreated:
         """Open a session with a key. Its token has the rights of the key, until the session or the key ends.
 
@@ -7322,8 +7341,6 @@ class AsyncNotifications(AsyncResource):
     async def set_preferences(
         self,
         *,
-        language: Literal["en", "de"] | str | Omitted = OMITTED,
-        time_zone: str | Omitted = OMITTED,
         quiet_hours: params.QuietHours | None | Omitted = OMITTED,
         digest_hour: int | Omitted = OMITTED,
         digest_weekday: int | Omitted = OMITTED,
@@ -7332,7 +7349,7 @@ class AsyncNotifications(AsyncResource):
     ) -> models.PreferencesView:
         """Replace the caller's preferences: the timing of each notification type by channel.
 
-        A digest collects what happened in one message. It is sent at the full hour, or at the hour and on the weekday that are set here, in the time zone. Chargebacks and critical alerts do not wait for the end of quiet hours.
+        A digest collects what happened in one message. It is sent at the full hour, or at the hour and on the weekday that are set here. Chargebacks and critical alerts do not wait for the end of quiet hours. All hours are in the time zone of `PUT /me/preferences`.
         """
         return await self._caller.ask(
             models.PreferencesView,
@@ -7340,8 +7357,6 @@ class AsyncNotifications(AsyncResource):
             "PUT /notifications/preferences",
             key=idempotency_key,
             body={
-                "language": language,
-                "time_zone": time_zone,
                 "quiet_hours": quiet_hours,
                 "digest_hour": digest_hour,
                 "digest_weekday": digest_weekday,

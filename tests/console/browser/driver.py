@@ -143,7 +143,13 @@ class Window:
 
 @asynccontextmanager
 async def window(
-    browser: Browser, console_url: str, *, scripts: bool = True, theme: str = "light", width: int = WIDTHS[0]
+    browser: Browser,
+    console_url: str,
+    *,
+    scripts: bool = True,
+    theme: str = "light",
+    width: int = WIDTHS[0],
+    zone: str = "UTC",
 ) -> AsyncIterator[Window]:
     """Open a window that shares nothing with others. It can be used until the block ends.
 
@@ -153,12 +159,14 @@ async def window(
         scripts: False for a reader who has switched them off.
         theme: `light` or `dark`, as the system is.
         width: of the window, in pixels.
+        zone: the time zone of the system.
     """
     context = await browser.new_context(
         java_script_enabled=scripts,
         color_scheme="dark" if theme == "dark" else "light",
         viewport={"width": width, "height": HEIGHT},
         locale="en-GB",
+        timezone_id=zone,
         reduced_motion="reduce",
     )
     context.set_default_timeout(PATIENCE)

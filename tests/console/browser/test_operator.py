@@ -18,7 +18,7 @@ from tests.console.browser.people import (
 )
 from tests.e2e.conftest import good
 
-#: What stands in forms that change nothing at the API: the session's own end, and what this browser remembers.
+#: Forms that every role has: the end of its session, and its preferences.
 OWN_FORMS = {"/console/sign-out", "/console/preferences"}
 
 
