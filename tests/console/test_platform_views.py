@@ -214,16 +214,8 @@ def test_alert_offers_nothing_to_who_only_reads() -> None:
 
 
 APPROVAL = {
-    "id": "apv_1",
-    "action": "credits.grant",
-    "subject": "org_1",
-    "content": {"amount": "5000.00"},
-    "status": "requested",
-    "requested_by": "ada",
-    "requested_at": AT,
-    "expires_at": AT,
-    "decided_by": None,
-    "decided_at": None,
+    **{"id": "apv_1", "action": "credits.grant", "subject": "org_1", "content": {"amount": "5000.00"}},
+    **{"requested_by": "ada", "requested_at": AT, "expires_at": AT, "decided_by": None, "decided_at": None},
 }
 
 
@@ -261,26 +253,11 @@ def test_pages_of_approvals_are_turned_in_their_last_panel(statuses: tuple[str, 
 SIDE = {"key": "ch_1", "amount": "10.00", "fee": "0.59", "net": "9.41", "currency": "USD", "occurred_at": AT}
 CORRECTION = {name: SIDE[name] for name in ("amount", "fee", "net", "currency")}
 DIFFERENCE = {
-    "id": "dif_1",
-    "provider": "stripe",
-    "key": "ch_1",
-    "kind": "missing_here",
-    "status": "open",
-    "movement": "charge",
-    "booked": [],
-    "listed": SIDE,
-    "corrections": [CORRECTION],
-    "reference": None,
-    "statement_line": None,
-    "payment_id": "pay_1",
-    "run_id": "rcn_1",
-    "first_seen_at": AT,
-    "last_seen_at": AT,
-    "resolution": None,
-    "note": None,
-    "resolved_by": None,
-    "resolved_at": None,
-    "transfer_id": None,
+    **{"id": "dif_1", "provider": "stripe", "key": "ch_1", "kind": "missing_here", "status": "open"},
+    **{"movement": "charge", "booked": [], "listed": SIDE, "corrections": [CORRECTION], "payment_id": "pay_1"},
+    **{"run_id": "rcn_1", "first_seen_at": AT, "last_seen_at": AT},
+    **dict.fromkeys(("reference", "statement_line", "resolution", "note")),
+    **dict.fromkeys(("resolved_by", "resolved_at", "transfer_id")),
 }
 
 
@@ -343,15 +320,8 @@ def test_a_report_that_did_not_answer_says_so_and_is_asked_for_again_for_the_sam
 
 
 BILLING_RUN: dict[str, Any] = {
-    "period": "2026-10",
-    "status": "running",
-    "ready_at": AT,
-    "started_at": AT,
-    "finished_at": None,
-    "invoiced": 0,
-    "empty": 0,
-    "failed": 0,
-    "failures": [],
+    **{"period": "2026-10", "status": "running", "ready_at": AT, "started_at": AT, "finished_at": None},
+    **{"invoiced": 0, "empty": 0, "failed": 0, "failures": []},
 }
 
 
