@@ -8,13 +8,14 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
+from babel import Locale
 from jinja2 import Environment
 
 from console import format as written
 from console.format import Amount, Ident, Moment
 from console.reader import reader
 from console.status import STATUSES, Status, status_of
-from console.texts import _, gettext, language, ngettext
+from console.texts import N_, _, gettext, language, ngettext
 
 NOTHING = "\N{EN DASH}"
 
@@ -68,6 +69,49 @@ def rounded(value: float | None, places: int = 2) -> str:
     return written.digits_of(Decimal(str(value)).quantize(Decimal(1).scaleb(-places)), reader().prefs, least=places)
 
 
+_PER = {
+    "month": (N_("%(price)s a month"), N_("%(price)s a seat a month")),
+    "year": (N_("%(price)s a year"), N_("%(price)s a seat a year")),
+}
+_METHODS = {
+    **{"visa": "Visa", "mastercard": "Mastercard", "amex": "American Express", "jcb": "JCB", "paypal": "PayPal"},
+    **{"card": N_("Card"), "us_bank_account": N_("Bank account"), "sepa_debit": N_("Direct debit")},
+    **{"crypto": N_("Coins"), "credits": N_("Credits")},
+}
+
+
+def per(price: Mapping[str, Any], interval: str, *, seat: bool = False) -> str:
+    """Write the price of an interval, `month` or `year`; of each seat where `seat` is set."""
+    return _(_PER[interval][seat], price=money(price["amount"], price["currency"]))
+
+
+def method_name(kind: str) -> str:
+    """Write a way to pay: a brand of cards, a type of stored methods, or a provider."""
+    return gettext(_METHODS.get(kind) or written.titled(kind))
+
+
+def payment_method(method: Mapping[str, Any]) -> str:
+    """Write a stored payment method, such as `Visa ending in 4242`."""
+    name = method_name(method["brand"] or method["type"])
+    return _("%(brand)s ending in %(digits)s", brand=name, digits=method["last4"]) if method["last4"] else name
+
+
+#: Codes of CLDR with two letters that are no country.
+_NO_COUNTRIES = {"EU", "EZ", "QO", "UN", "XA", "XB", "ZZ"}
+
+
+def country_name(code: str | None) -> str:
+    """Write a country by its name; an unknown code is written unchanged."""
+    return str(Locale.parse(reader().prefs.locale).territories.get(code or "", code or ""))
+
+
+def countries() -> tuple[tuple[str, str], ...]:
+    """Return all countries as options of a select: ISO 3166-1 and name, by name."""
+    known = Locale.parse(reader().prefs.locale).territories
+    found = [(code, name) for code, name in known.items() if len(code) == 2 and code not in _NO_COUNTRIES]
+    return tuple(sorted(found, key=lambda pair: pair[1].casefold()))
+
+
 def is_some(value: str | None) -> bool:
     """Return whether a decimal string is there and is not zero."""
     return value is not None and bool(written.decimal(value))
@@ -116,6 +160,9 @@ FILTERS: Mapping[str, Callable[..., Any]] = {
     "status": status,
     "statuses": statuses,
     "is_some": is_some,
+    "per": per,
+    "country_name": country_name,
+    "payment_method": payment_method,
     "total": total,
     "share": share,
     "link": link,

@@ -129,6 +129,12 @@ class FormPage(Page):
     draft: bool = True
 
 
+def page_at(visit: Visit, at: str, title: str, *crumbs: tuple[str, str], form: FormState | None = None) -> ObjectPage:
+    """Return a page that is no noun's: `at` is its address below the pages of the site, crumbs are labels and paths."""
+    links = tuple(Link(label=gettext(label), href=visit.base + path) for label, path in crumbs)
+    return ObjectPage(title=title, crumbs=links, base=visit.base, here=visit.base + at, form=form or blank())
+
+
 #: Returns further values for a template: of a list, of an object, of a form.
 OfList = Callable[[Visit, ListResult], Awaitable[Json]]
 OfObject = Callable[[Visit, Json, Mapping[str, Answer]], Awaitable[Json]]
@@ -206,6 +212,11 @@ class Noun:
     async def find(self, visit: Visit) -> Json:
         """Return the object in the address; raises `Refused` where it belongs to another organization."""
         return visit.owned((await visit.ask(self.own(visit))).need(), *self.owners)
+
+    async def show(self, visit: Visit, form: FormState | None = None, status: int = 200) -> Response:
+        """Show the page of the object in the address, with a form that says why a command was not done."""
+        assert self._show is not None
+        return await self._show(visit, form, status)
 
     def crumbs(self, visit: Visit, it: Json = NO_OBJECT, *, of_list: bool = False) -> tuple[Link, ...]:
         """Return the crumbs of the list, of a page below it, or of a page below an object."""
@@ -338,7 +349,7 @@ class Noun:
         sources: Sources | None = None,
         values: OfForm | None = None,
         initial: Callable[[Json], Mapping[str, str]] | None = None,
-        names: Mapping[str, str] | None = None,
+        names: Mapping[str, str] | Callable[[Form], Mapping[str, str]] | None = None,
         method: str = "POST",
         path: str = "",
         done: Done | None = None,
@@ -359,7 +370,7 @@ class Noun:
             sources: the lists that fields choose from, by their names; `page.choices` has them.
             values: returns further values for the template; the object is empty for a form of the list.
             initial: returns the values of a form about an object.
-            names: fields of the API that the form calls otherwise.
+            names: fields of the API that the form calls otherwise, or a function that returns them for a form.
             method: of the command.
             path: of the command below the list, or below the object.
             done: makes the page of what was done; otherwise it leads to the object, or to the list.
@@ -404,7 +415,8 @@ class Noun:
             )
             if answer.ok and done:
                 return await done(visit, form, answer)
-            return await visit.concluded(form, answer, self._after(visit, answer), notice, show=ask, names=names)
+            called = names(form) if callable(names) else names
+            return await visit.concluded(form, answer, self._after(visit, answer), notice, show=ask, names=called)
 
         self.add(at, ask)
         self.add(at, send, *COMMAND)
@@ -455,7 +467,7 @@ class Noun:
         Args:
             act: the last part of the address.
             notice: the word of `notices.py` for what was done.
-            title: the question, with fields of the object, such as `Close %(name)s?`.
+            title: the question, with fields of the object, such as `Close %(name)s?`; `called` is its title.
             label: of the button.
             effect: sentences.
             facts: returns names and values of what it is about.
@@ -470,7 +482,7 @@ class Noun:
             visit.need(self.change)
             it = await self.find(visit)
             page = Confirmation(
-                title=gettext(title) % it,
+                title=gettext(title) % {**it, "called": self.name(it)},
                 back=self._after(visit, None),
                 action=f"{self.here(visit)}/{act}",
                 label=gettext(label),

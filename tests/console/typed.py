@@ -130,7 +130,7 @@ FORMS = (
         "/{org}/settings/billing/profile",
         "owner",
         shown={"legal_name": None, "line1": None, "line2": None, "city": None},
-        checked=each("postal_code", "region", "country", "vat_id", "email"),
+        checked=each("postal_code", "region", "vat_id", "email"),
     ),
     Typed(
         "/console/{org}/settings/billing",
@@ -170,7 +170,7 @@ FORMS = (
         "operator",
         whole={"organization_id": "{org}", "currency": "USD", "description_1": "Work", "unit_amount_1": "9.50"},
         shown={"description_1": "", "note": ""},
-        checked=each("organization_id", "currency", "due_days", *_LINE),
+        checked=each("due_days", *_LINE),
     ),
     Typed(
         "/console/platform/keys/new",
