@@ -16,6 +16,7 @@ from console.format import Amount, Ident, Moment
 from console.reader import reader
 from console.status import STATUSES, Status, status_of
 from console.texts import N_, _, gettext, language, ngettext
+from domain.common.money import CREDIT, SCALES, SLOT
 
 NOTHING = "\N{EN DASH}"
 
@@ -188,9 +189,17 @@ def may(permission: str) -> bool:
     return reader().may(permission)
 
 
+def currencies(*, credits: bool = False) -> tuple[tuple[str, str], ...]:
+    """Return all currencies as options of a select: credits if they are one, the usual ones, then by code."""
+    known = Locale.parse(reader().prefs.locale).currencies
+    codes = dict.fromkeys(("USD", "EUR", *sorted(SCALES.keys() - {CREDIT, SLOT})))
+    named = tuple((code, f"{code}, {known[code]}" if code in known else code) for code in codes)
+    return (((CREDIT, _("Credits")),) if credits else ()) + named
+
+
 def install(environment: Environment) -> None:
-    """Give an environment the filters, `may` and translations."""
+    """Give an environment the filters, `may`, `currencies` and translations."""
     environment.filters.update(FILTERS)
-    environment.globals |= {"may": may, "language": language}
+    environment.globals |= {"may": may, "language": language, "currencies": currencies}
     environment.add_extension("jinja2.ext.i18n")
     environment.install_gettext_callables(gettext, ngettext, newstyle=True)  # type: ignore[attr-defined]

@@ -233,6 +233,7 @@ class Noun:
         extra: Extra | None = None,
         choices: Choices | None = None,
         fixed: Mapping[str, str | None] | None = None,
+        usual: Mapping[str, str] | None = None,
         create: str = "new",
         may_create: Callable[[Visit], bool] | None = None,
         around: Callable[[Visit], tuple[Tab, ...]] | None = None,
@@ -247,17 +248,24 @@ class Noun:
             extra: further questions; their answers are in `ListResult.extra`.
             choices: returns the values of filters that `pick` from the API, and their words.
             fixed: what the page itself asks of the list; None leaves a parameter out.
+            usual: what it asks where the address does not say otherwise.
             create: the last part of the address of the form that creates an object; empty for none.
             may_create: whether that is offered, beyond the permission.
             around: returns tabs that lead to other pages.
         """
         names = tuple(each.name for each in filters)
 
+        def asked(visit: Visit) -> dict[str, str | None]:
+            given = visit.chosen(*(usual or {}))
+            return {**(fixed or {}), **{name: value for name, value in (usual or {}).items() if name not in given}}
+
         async def show(visit: Visit, form: FormState | None = None, status: int = 200) -> Response:
             at = self.listed(visit) if visit.request.method == "POST" else ""
             more = extra(visit) if extra else None
             words = await choices(visit) if choices else None
-            found = await lists.find(visit, self.path, *names, days=days, at=at, fixed=fixed, extra=more, choices=words)
+            found = await lists.find(
+                visit, self.path, *names, days=days, at=at, fixed=asked(visit), extra=more, choices=words
+            )
             may = create and visit.may(self.change) and (may_create is None or may_create(visit))
             page = ListPage(
                 title=gettext(self.title),
@@ -277,7 +285,11 @@ class Noun:
         self.show_list = show
         file_name = self.path.strip("/").replace("/", "-")
         self.add(self.at, show)
-        self.add(f"{self.at}.csv", lists.file(self.path, file_name, *names, days=days, **(fixed or {})))
+
+        async def download(visit: Visit) -> Response:
+            return await lists.csv(visit, self.path, file_name, *names, days=days, **asked(visit))
+
+        self.add(f"{self.at}.csv", download)
 
     def view(self, found: ListResult, filters: tuple[Filter, ...]) -> ListView:
         """Return what stands around the rows of a list, with the words of its chips."""
@@ -296,6 +308,7 @@ class Noun:
         tabs: Tabs = (),
         values: OfObject | None = None,
         extra: Extra | None = None,
+        instead: Callable[[Visit], Awaitable[Response | None]] | None = None,
     ) -> None:
         """Add the page of one object; the template is `page.html`, with `it`, and `rows` of the list below it.
 
@@ -305,6 +318,7 @@ class Noun:
             tabs: of that list.
             values: returns further values for the template, of the object and the answers to `extra`.
             extra: further questions.
+            instead: answers where there is no such object, or returns None.
         """
         names = tuple(each.name for each in filters)
 
@@ -318,6 +332,8 @@ class Noun:
                 answers, status = found.extra, status if form else found.status
             else:
                 answers = await visit.ask_all(**wanted)
+            if instead and answers["it"].status == 404 and (other := await instead(visit)):
+                return other
             it = visit.owned(answers["it"].need(), *self.owners)
             page = ObjectPage(
                 title=self.name(it),
@@ -341,17 +357,20 @@ class Noun:
         notice: str,
         *fields: str,
         title: str,
-        label: str,
+        label: str = "",
         lead: str = "",
         numbers: tuple[str, ...] = (),
         many: tuple[str, ...] = (),
         body: Body | None = None,
-        sources: Sources | None = None,
+        sources: Sources | Callable[[Mapping[str, str]], Sources] | None = None,
         values: OfForm | None = None,
         initial: Callable[[Json], Mapping[str, str]] | None = None,
+        begins: Callable[[Visit], Awaitable[Mapping[str, str]]] | None = None,
         names: Mapping[str, str] | Callable[[Form], Mapping[str, str]] | None = None,
+        needs: Permission | None = None,
         method: str = "POST",
         path: str = "",
+        to: str = "",
         done: Done | None = None,
         draft: bool = True,
     ) -> None:
@@ -362,30 +381,36 @@ class Noun:
             notice: the word of `notices.py` for what was done.
             fields: that are sent as they are typed; empty ones are left out, or sent as null for an object.
             title: of the page; of an object with its fields, such as `Change %(name)s`.
-            label: of the button.
+            label: of the button; the title where it is empty.
             lead: below the title.
             numbers: fields that are numbers, read in the reader's locale.
             many: fields that may come several times.
             body: returns what is sent, instead of the fields.
-            sources: the lists that fields choose from, by their names; `page.choices` has them.
+            sources: the lists that fields choose from, or a function of the typed values; `page.choices` has them.
             values: returns further values for the template; the object is empty for a form of the list.
             initial: returns the values of a form about an object.
+            begins: returns the values that a form of the list begins with.
             names: fields of the API that the form calls otherwise, or a function that returns them for a form.
+            needs: its permission, where that is not the noun's.
             method: of the command.
             path: of the command below the list, or below the object.
+            to: its whole path, where it is not below these.
             done: makes the page of what was done; otherwise it leads to the object, or to the list.
             draft: whether what is typed is kept in the browser.
         """
         is_change = initial is not None
         at = f"{self.one if is_change else self.at}/{act}"
 
+        def chosen_from(typed: Mapping[str, str]) -> Sources:
+            return sources(typed) if callable(sources) else sources or {}
+
         async def ask(visit: Visit, form: FormState | None = None, status: int = 200) -> Response:
-            visit.need(self.change)
+            visit.need(needs or self.change)
             it = await self.find(visit) if is_change else NO_OBJECT
-            shown = form or blank(**(initial(it) if initial else {}))
+            shown = form or blank(**(initial(it) if initial else await begins(visit) if begins else {}))
             choices = {
                 name: await lists.choice(visit, noun, shown.value(name), organization_id=visit.org_id, **query)
-                for name, (noun, query) in (sources or {}).items()
+                for name, (noun, query) in chosen_from(shown.values).items()
             }
             page = FormPage(
                 title=gettext(title) % it if it else gettext(title),
@@ -393,7 +418,7 @@ class Noun:
                 base=visit.base,
                 action=f"{self.here(visit) if is_change else self.listed(visit)}/{act}",
                 form=shown,
-                label=gettext(label),
+                label=gettext(label or title),
                 lead=gettext(lead),
                 choices=choices,
                 draft=draft,
@@ -403,16 +428,15 @@ class Noun:
 
         async def send(visit: Visit) -> Response:
             form = await read_form(visit.request, *fields, *numbers, many=many)
-            nouns = {name: noun for name, (noun, _query) in (sources or {}).items()}
+            nouns = {name: noun for name, (noun, _query) in chosen_from(form.values).items()}
             form, errors = await picker.resolved(visit, form, nouns)
             if errors:
                 return await ask(visit, corrected(form, errors), 422)
             typed = {name: form.maybe(name) for name in fields} | {name: form.maybe_number(name) for name in numbers}
             sent = body(form) if body else typed if is_change else {k: v for k, v in typed.items() if v is not None}
             own = self.own(visit) if is_change else self.path
-            answer = await visit.command(
-                method, f"{own}{path}", sent if is_change else {**sent, **visit.scope}, form.key
-            )
+            scoped = sent if is_change and not to else {**sent, **visit.scope}
+            answer = await visit.command(method, to or f"{own}{path}", scoped, form.key)
             if answer.ok and done:
                 return await done(visit, form, answer)
             called = names(form) if callable(names) else names
@@ -460,6 +484,7 @@ class Noun:
         method: str = "POST",
         path: str | None = None,
         body: Json | None = None,
+        kept: tuple[str, ...] = (),
         done: Done | None = None,
     ) -> None:
         """Add a command that asks before it is done, on a page that says its effect.
@@ -475,6 +500,7 @@ class Noun:
             method: of the command.
             path: below the object; as the address where it is None.
             body: what is sent.
+            kept: numbers of the object that are sent as they were shown, such as its version.
             done: makes the page of what was done; otherwise it leads to the object, or to the list.
         """
 
@@ -489,14 +515,16 @@ class Noun:
                 form=form or blank(),
                 facts=facts(it) if facts else (),
                 effect=tuple(gettext(each) for each in effect),
+                fields=tuple((name, str(it[name])) for name in kept),
                 kind=kind,
             )
             return await visit.render("parts/confirmation.html", page, status)
 
         async def send(visit: Visit) -> Response:
-            form = await read_form(visit.request)
+            form = await read_form(visit.request, *kept)
             own = self.own(visit) + (f"/{act}" if path is None else path)
-            answer = await visit.command(method, own, body, form.key)
+            sent = {**(body or {}), **{name: form.maybe_whole(name) for name in kept}} if kept else body
+            answer = await visit.command(method, own, sent, form.key)
             if answer.ok and done:
                 return await done(visit, form, answer)
             after = self.listed(visit) if method == "DELETE" else self._after(visit, None)
