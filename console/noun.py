@@ -107,6 +107,11 @@ class ListPage(Page):
     base: str = ""
     create: str = ""
 
+    @property
+    def fresh(self) -> FormState:
+        """A form for one button of a row: each has a command key of its own."""
+        return blank()
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ObjectPage(Page):
@@ -148,6 +153,8 @@ OfObject = Callable[[Visit, Json, Mapping[str, Answer]], Awaitable[Json]]
 OfForm = Callable[[Visit, FormState, Json], Awaitable[Json]]
 #: Returns further questions of a page, which are asked at once with its own.
 Extra = Callable[[Visit], Mapping[str, Wanted]]
+#: Returns the values that a filter chooses between, and their words, by the filter.
+Choices = Callable[[Visit], Awaitable[Mapping[str, Mapping[str, str]]]]
 #: Makes a page of a command that was done, where it does not lead on to one.
 Done = Callable[[Visit, Form, Answer], Awaitable[Response]]
 Show = Callable[..., Awaitable[Response]]
@@ -215,7 +222,7 @@ class Noun:
         self.in_list, self.key = in_list, key
         self.routes: list[Route] = []
         self._show: Show | None = None
-        self._show_list: Show | None = None
+        self.show_list: Show | None = None
 
     def add(self, path: str, page: Callable[[Visit], Awaitable[Response]], *methods: str) -> None:
         """Add a page of its own, below the pages of each site."""
@@ -245,7 +252,7 @@ class Noun:
 
     async def show(self, visit: Visit, form: FormState | None = None, status: int = 200) -> Response:
         """Show the page of the object in the address, or the list, with a form that says why a command was not done."""
-        show = self._show or self._show_list
+        show = self._show or self.show_list
         assert show is not None
         return await show(visit, form, status)
 
@@ -263,6 +270,7 @@ class Noun:
         summary: str = "",
         values: OfList | None = None,
         extra: Extra | None = None,
+        choices: Choices | None = None,
         fixed: Mapping[str, str | None] | None = None,
         usual: Mapping[str, str] | None = None,
         own: bool = False,
@@ -282,6 +290,7 @@ class Noun:
             summary: the path of a summary by status, which counts the rows of each tab.
             values: returns further values for the template, such as `naming`.
             extra: further questions; their answers are in `ListResult.extra`.
+            choices: returns the values of filters that `pick` from the API, and their words.
             fixed: what the page itself asks of the list; None leaves a parameter out.
             usual: what it asks where the address does not say otherwise.
             own: whether the API would list objects of other organizations too.
@@ -304,6 +313,7 @@ class Noun:
             if summary:
                 by = (each.name for each in filters if each.kind == "tab")
                 more["summary"] = (summary, lists.asked(visit, *names, days=days).counted(*by))
+            words = await choices(visit) if choices else None
             found = await lists.find(
                 visit,
                 self.path,
@@ -312,6 +322,7 @@ class Noun:
                 at=self.listed(visit),
                 fixed=asked(visit),
                 extra=more,
+                choices=words,
                 others=others,
             )
             shown = shown_filters(visit, filters, days=days)
@@ -337,7 +348,7 @@ class Noun:
         async def download(visit: Visit) -> Response:
             return await lists.csv(visit, self.path, file_name, *names, days=days, **asked(visit))
 
-        self._show_list = show
+        self.show_list = show
         self.add(self.at, show)
         self.add(f"{self.at}.csv", download)
 
@@ -519,6 +530,8 @@ class Noun:
         show: Show | None = None,
     ) -> None:
         """Add a command that is a button or a short form, on the page of an object or its row, which show a refusal.
+
+        Where objects have no page, the button is on the list.
 
         Args:
             act: the last part of the address.
