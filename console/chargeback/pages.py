@@ -60,11 +60,11 @@ async def of_one(visit: Visit, it: Json, _answers: Mapping[str, Answer]) -> dict
 async def write(visit: Visit, form: FormState | None = None, status: int = 200, text: str = "") -> Response:
     visit.need(Permission.CONTEST)
     if status == 409:
-        return await CHARGEBACKS.again(visit, form, status)
+        return await CHARGEBACKS.show(visit, form, status)
     it, here = await CHARGEBACKS.find(visit), CHARGEBACKS.here(visit)
     if not is_open(it):
         refused = with_summary(blank(), _("Evidence is no longer accepted. Nothing was done."))
-        return await CHARGEBACKS.again(visit, refused, 409)
+        return await CHARGEBACKS.show(visit, refused, 409)
     page = FormPage(
         title=_("Submit this evidence?") if text else _("Add evidence"),
         crumbs=(Link(label=reason_of(it), href=here),),

@@ -119,7 +119,7 @@ def report_body(form: Form) -> Json:
 async def run(visit: Visit) -> Response:
     form = await read_form(visit.request, "period")
     answer = await visit.command("POST", f"{REPORTS.own(visit)}/runs", {"period": form.text("period")}, form.key)
-    return await visit.concluded(form, answer, REPORTS.here(visit), "report.running", show=REPORTS.again)
+    return await visit.concluded(form, answer, REPORTS.here(visit), "report.running", show=REPORTS.show)
 
 
 async def download(visit: Visit) -> Response:

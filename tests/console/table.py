@@ -70,6 +70,7 @@ PAGES = (
     Page("/console/platform/keys", READERS),
     Page("/console/platform/keys?active=true&role=owner", READERS),
     Page("/console/platform/keys/new", OPERATORS),
+    Page("/console/platform/keys/{key}/revoke", OPERATORS),
     Page("/console/platform/organizations", READERS),
     Page("/console/platform/organizations?q=Tenant&status=active", READERS),
     Page("/console/platform/organizations/new", OPERATORS),

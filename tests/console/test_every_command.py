@@ -1,17 +1,21 @@
 """Every command that `…/actions` names has a page that asks for it and a form that gives it."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from console.format import Prefs
-from console.forms import Form, FormState
+from console.forms import Form
 from console.invoice import pages as invoices
 from console.nouns import ROUTES
 from console.payment.acts import PATHS
-from console.platform.reputation import view as reputation
+from console.platform.reputation import pages as reputation
+from domain.common.access import Permission
 from domain.escrow.actions import EscrowAction
 from domain.payments.payment.actions import PaymentAction
+from tests.console.fake import NAMING
+from tests.console.rendering import form_page, object_page, render
 from tests.support.cases import for_each
 
 PREFS = Prefs()
@@ -70,15 +74,20 @@ def test_evidence_says_whether_it_counts_and_is_voided_once(changes: dict[str, A
         "voided_at": None,
         **changes,
     }
-    body = {"overall_score": 5.0, "rules": [], "events": [event], "next_cursor": None}
+    it = {"agent_id": "agt_1", "overall_score": 5.0, "rules": [], "events": [event], "next_cursor": None}
+    given = {"it": it, "naming": NAMING, "signed": reputation.signed, "exact": reputation.exact}
 
-    (row,) = reputation.evidence("agt_1", "Scribe", body, PREFS, lambda _: "", may_void=True).events
+    page = render("platform/reputation/page.html", object_page(), Permission.OPERATE, **given)
 
-    assert (row.status.word, bool(row.void), row.moved) == (word, offered, "\N{MINUS SIGN}0.125")
+    assert f"</svg>{word}</span>" in page
+    assert ("/void" in page) == offered
+    assert "\N{MINUS SIGN}0.125" in page
 
 
 def test_event_names_its_agent_and_leads_to_its_escrow_before_it_is_voided() -> None:
     escrow = "esc_01kar6x0qmf9rv4w7n2h8d3s5c"
-    body = {"id": "rev_1", "agent_id": "agt_1", "sentence": f"The escrow {escrow} was released."}
-    page = reputation.voiding(body, "Scribe", FormState(key="con_1"), PREFS, lambda id: f"/escrows/{id}")
-    assert (page.agent, [each.href for each in page.sentence if each.id]) == ("Scribe", [f"/escrows/{escrow}"])
+    it = {"id": "rev_1", "agent_id": "agt_1", "sentence": f"The escrow {escrow} was released."}
+    naming = replace(NAMING, href=lambda id, _org_id: f"/escrows/{id}")
+    page = render("platform/reputation/void.html", form_page(), it=it, agent="Scribe", naming=naming)
+    assert "<bdi>Scribe</bdi>" in page
+    assert f'href="/escrows/{escrow}"' in page

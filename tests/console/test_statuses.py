@@ -63,7 +63,7 @@ OF_PROVIDERS = {"ProviderStatus", "ProviderState", "BillState", "RefundStatus"}
 #: Statuses of what has no page.
 WITHOUT_A_PAGE = {"BillingRunStatus", "InvoiceItemStatus"}
 #: What the console says of objects whose API has fields in place of a status.
-OWN = {"agent", "department", "event", "evidence", "key", "link", "milestone"} | {
+OWN = {"agent", "department", "evidence", "key", "link", "milestone"} | {
     "price_rule",
     "principal",
     "project",
@@ -71,6 +71,10 @@ OWN = {"agent", "department", "event", "evidence", "key", "link", "milestone"} |
     "session",
     "spend",
     "step",
+    "billing_run",
+    "discrepancy",
+    "reconciliation",
+    "webhook",
 }
 #: Statuses that only a table lists.
 OF_TABLES = {"notification": "notifications"}

@@ -257,9 +257,9 @@ FOLLOW_NOTHING = {
         "audit/list.html",
         "key/list.html",
         "session/list.html",
-        "session/links.html",
+        "session/link/list.html",
         *("marketplace/list.html", "marketplace/offers.html"),
-        "notification/inbox.html",
+        "notification/list.html",
         "principal/list.html",
         "department/list.html",
         "card/list.html",
@@ -267,9 +267,9 @@ FOLLOW_NOTHING = {
         "payment_policy/list.html",
         "economics/routing/list.html",
         # Secrets and grants are set by a few people, seldom.
-        *("secret/list.html", "secret/grants.html"),
+        *("secret/list.html", "secret/grant/list.html"),
     ),
-    *("platform/api_key/list.html", "platform/audit/list.html", "platform/pricing/list.html"),
+    "platform/pricing/list.html",
 }
 
 
