@@ -149,7 +149,7 @@ class ProblemPage:
 
 async def _asset(request: Request) -> Response:
     answer = console_of(request).assets.answer(request.path_params["name"], request.headers.get("accept-encoding", ""))
-    return answer or PlainTextResponse("File not found.", 404)
+    return answer or PlainTextResponse(_("File not found."), 404)
 
 
 async def _on_http(request: Request, error: Exception) -> Response:

@@ -134,7 +134,7 @@ def of_assets(assets: Assets) -> Mapping[str, Callable[..., Markup]]:
         """Write an id, cut in its middle; the button copies it whole."""
         shown = ident_of(value)
         code = f'<code title="{escape(shown.whole)}">{escape(shown.short)}</code>'
-        return Markup(f'<span class="id">{code}{copy(shown.whole, f"id {shown.short}")}</span>')
+        return Markup(f'<span class="id">{code}{copy(shown.whole, _("id %(id)s", id=shown.short))}</span>')
 
     def account(shown: Ident) -> Markup:
         """Write an account by its name; the button copies its path."""
@@ -148,7 +148,7 @@ def of_assets(assets: Assets) -> Mapping[str, Callable[..., Markup]]:
         if part.id is None:
             return (moment(part.at) if part.at else other(part.text),)
         whole = escape(part.id.whole)
-        copied = copy(part.id.whole, f"id {part.id.short}")
+        copied = copy(part.id.whole, _("id %(id)s", id=part.id.short))
         if part.href:
             return Markup(
                 f'<a href="{escape(part.href)}" title="{whole}">{other(part.text or part.id.short)}</a>'

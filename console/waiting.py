@@ -7,23 +7,24 @@ from typing import Any
 from console.format import Amount, Moment, amount, moment, titled
 from console.mentions import Naming, Sentence
 from console.status import Status, status_of
+from console.texts import N_, gettext
 from domain.messages.texts import title_of
 
 #: By the kind of a task: what is to be done, and the noun whose page it is done on.
 ACTS: Mapping[str, tuple[str, str]] = {
-    "to_accept": ("Accept terms", "contracts"),
-    "to_fund": ("Fund", "escrows"),
-    "to_deliver": ("Deliver", "escrows"),
-    "to_sign": ("Sign delivery", "escrows"),
-    "to_score": ("Score delivery", "escrows"),
-    "to_decide": ("Decide", "escrows"),
-    "to_approve": ("Approve purchase", "purchases"),
-    "allocation": ("Accept daily budgets", "allocations"),
-    "to_confirm": ("Confirm revenue", "returns/revenue"),
-    "evidence_due": ("Send evidence", "disputes"),
-    "invoice_due": ("Pay", "invoices"),
-    "difference": ("Resolve discrepancy", "reconciliation/differences"),
-    "alert": ("Review alert", "alerts"),
+    "to_accept": (N_("Accept terms"), "contracts"),
+    "to_fund": (N_("Fund"), "escrows"),
+    "to_deliver": (N_("Deliver"), "escrows"),
+    "to_sign": (N_("Sign delivery"), "escrows"),
+    "to_score": (N_("Score delivery"), "escrows"),
+    "to_decide": (N_("Decide"), "escrows"),
+    "to_approve": (N_("Approve purchase"), "purchases"),
+    "allocation": (N_("Accept daily budgets"), "allocations"),
+    "to_confirm": (N_("Confirm revenue"), "returns/revenue"),
+    "evidence_due": (N_("Send evidence"), "disputes"),
+    "invoice_due": (N_("Pay"), "invoices"),
+    "difference": (N_("Resolve discrepancy"), "reconciliation/differences"),
+    "alert": (N_("Review alert"), "alerts"),
 }
 
 
@@ -61,7 +62,7 @@ def task(
     title = titled(body["title"]) if body["kind"] == "evidence_due" else body["title"]
     own = f"{base}/{noun}/{body['object_id']}" if has(f"{noun}/{{id}}") else ""
     return Task(
-        act=act,
+        act=gettext(act),
         title=naming(title, body["organization_id"]),
         href=alerts if noun == "alerts" and alerts else own,
         until=moment(body["deadline_at"], naming.prefs) if body["deadline_at"] else None,

@@ -4,8 +4,22 @@ from dataclasses import dataclass
 from typing import Any
 
 from console.format import titled
+from console.texts import N_, gettext
 from domain.common.access import PLATFORM_ROLES, Permission, Role
 
+_ROLES = {
+    Role.OWNER: N_("owner"),
+    Role.ADMIN: N_("admin"),
+    Role.FINANCE: N_("finance"),
+    Role.MEMBER: N_("member"),
+    Role.AUDITOR: N_("auditor"),
+    Role.AGENT: N_("agent"),
+    Role.OPERATOR: N_("operator"),
+    Role.ARBITER: N_("arbiter"),
+    Role.VALIDATOR: N_("validator"),
+    Role.ACCOUNTANT: N_("accountant"),
+    Role.PLATFORM_AUDITOR: N_("platform auditor"),
+}
 _PLATFORM = frozenset(role.value for role in PLATFORM_ROLES)
 
 
@@ -75,8 +89,9 @@ def organization_of(body: dict[str, Any]) -> Organization:
 
 def actor_named(actor: str) -> str:
     """Return who acted in words: the principal without its organization's id, which readers cannot read."""
-    return "Provider" if actor.startswith("provider:") else actor.rpartition("/")[2]
+    return gettext(N_("Provider")) if actor.startswith("provider:") else actor.rpartition("/")[2]
 
 
 def role_named(role: str) -> str:
-    return role.replace("_", " ") if role in set(Role) else role
+    """Return a role in the reader's language."""
+    return gettext(_ROLES[Role(role)]) if role in set(Role) else role

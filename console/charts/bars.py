@@ -22,6 +22,7 @@ from console.charts.shape import (
     table,
     up,
 )
+from console.texts import _
 
 #: Bars take so much of their place while there are few, and more of it where a gap would be no line.
 _WIDE, _DENSE = Decimal("0.64"), Decimal("0.86")
@@ -29,7 +30,7 @@ _MANY = 60
 
 
 def stacked(
-    title: str, labels: Sequence[str], series: Sequence[Series], unit: Unit, *, head: str = "Day", whole: bool = False
+    title: str, labels: Sequence[str], series: Sequence[Series], unit: Unit, *, head: str = "", whole: bool = False
 ) -> Chart:
     """Draw series as bars on top of each other; what is below zero hangs below it."""
     checked(labels, series)
@@ -37,7 +38,7 @@ def stacked(
         above = [sum((v for v in column if v > 0), Decimal(0)) for column in _columns(labels, series)]
         below = [sum((v for v in column if v < 0), Decimal(0)) for column in _columns(labels, series)]
         totals = [None if not column else sum(column, Decimal(0)) for column in _columns(labels, series)]
-    heads, rows = table(labels, series, unit, head)
+    heads, rows = table(labels, series, unit, head or _("Day"))
     sentence = described(labels, totals, unit)
     if len(series) > 1 and any(total is not None for total in totals):
         sentence += f" {_largest(series, unit)}"
@@ -65,7 +66,7 @@ def _largest(series: Sequence[Series], unit: Unit) -> str:
     with localcontext(EXACT):
         sums = [sum((v for v in one.values if v is not None), Decimal(0)) for one in series]
     top = max(range(len(series)), key=lambda number: sums[number])
-    return f"Largest: {series[top].label}, {unit.write(sums[top])}."
+    return _("Largest: %(name)s, %(value)s.", name=series[top].label, value=unit.write(sums[top]))
 
 
 def _stacks(labels: Sequence[str], series: Sequence[Series], axis: Scale) -> Markup:

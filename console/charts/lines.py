@@ -24,17 +24,18 @@ from console.charts.shape import (
     table,
     up,
 )
+from console.texts import N_, _, gettext
 
 Points = list[tuple[Decimal, Decimal]]
-FROM_ABOVE = "The axis does not start at zero."
+FROM_ABOVE = N_("The axis does not start at zero.")
 
 
-def line(title: str, labels: Sequence[str], series: Sequence[Series], unit: Unit, *, head: str = "Day") -> Chart:
+def line(title: str, labels: Sequence[str], series: Sequence[Series], unit: Unit, *, head: str = "") -> Chart:
     """Draw series as lines."""
     checked(labels, series)
     values = [v for one in series for row in (one.values, one.low, one.high) for v in row if v is not None]
     sentence = described(labels, series[0].values, unit) if len(series) == 1 else _each(labels, series, unit)
-    heads, rows = table(labels, series, unit, head)
+    heads, rows = table(labels, series, unit, head or _("Day"))
     if not values:
         return Chart(kind="line", title=title, sentence=sentence, heads=heads, rows=rows)
     axis = scale(values)
@@ -45,7 +46,7 @@ def line(title: str, labels: Sequence[str], series: Sequence[Series], unit: Unit
         kind="line",
         title=title,
         sentence=sentence,
-        note="" if axis.has_zero else FROM_ABOVE,
+        note="" if axis.has_zero else gettext(FROM_ABOVE),
         svg=plot(drawn),
         up=up(axis, unit),
         along=along(labels),

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from decimal import Decimal, localcontext
 
 from console.charts.scale import EXACT
-from console.charts.shape import Unit
+from console.charts.shape import OTHER, Unit
 from console.format import Amount
 from console.status import Tone
+from console.texts import _, gettext
 
 #: From this share of a limit on, in percent, one is warned of it.
 _NEAR = 80
@@ -95,7 +96,7 @@ def ranking(title: str, rows: Sequence[tuple[str, Decimal]], unit: Unit, *, most
     with localcontext(EXACT):
         if len(ordered) > most:
             rest = sum((value for _, value in ordered[most - 1 :]), Decimal(0))
-            ordered = [*ordered[: most - 1], ("Other", rest)]
+            ordered = [*ordered[: most - 1], (gettext(OTHER), rest)]
         longest = max((value for _, value in ordered), default=Decimal(0))
         total = sum((value for _, value in ordered), Decimal(0))
     meters = tuple(
@@ -103,11 +104,15 @@ def ranking(title: str, rows: Sequence[tuple[str, Decimal]], unit: Unit, *, most
         for label, value in ordered
     )
     if not ordered or not total:
-        return Ranking(title=title, sentence="No data yet.", meters=meters)
+        return Ranking(title=title, sentence=_("No data yet."), meters=meters)
     first, value = ordered[0]
-    return Ranking(
-        title=title, sentence=f"{unit.write(total)} in total; largest: {first}, {unit.write(value)}.", meters=meters
+    sentence = _(
+        "%(total)s in total; largest: %(name)s, %(value)s.",
+        total=unit.write(total),
+        name=first,
+        value=unit.write(value),
     )
+    return Ranking(title=title, sentence=sentence, meters=meters)
 
 
 def _percent(part: Decimal, whole: Decimal) -> Decimal:

@@ -8,6 +8,7 @@ from markupsafe import Markup
 
 from console.charts.scale import EXACT, Scale
 from console.format import DEFAULT, MINUS, Prefs, amount, digits_of, percent
+from console.texts import N_, _, gettext
 
 #: More points than this are no picture; the API's series end there too.
 MAX_POINTS = 400
@@ -17,7 +18,7 @@ MAX_SERIES = 6
 _LABELS = 6
 #: The side of every drawing's square, which the page stretches.
 SIDE = 1000
-OTHER = "Other"
+OTHER = N_("Other")
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +140,7 @@ def folded(series: Sequence[Series], most: int = MAX_SERIES) -> tuple[Series, ..
         columns = zip(*(one.values for one in rest), strict=True)
         known = [[value for value in column if value is not None] for column in columns]
         sums = tuple(sum(values, Decimal(0)) if values else None for values in known)
-    return (*kept, Series(label=OTHER, values=sums))
+    return (*kept, Series(label=gettext(OTHER), values=sums))
 
 
 def paint(number: int) -> str:
@@ -198,36 +199,63 @@ def table(
         heads.append(one.label)
         columns.append([_cell(value, unit, index >= len(labels) - one.ahead) for index, value in enumerate(one.values)])
         if one.low:
-            heads.append(f"{one.label}, interval")
+            heads.append(_("%(name)s, interval", name=one.label))
             pairs = zip(one.low, one.high, strict=True)
-            columns.append(["" if a is None or b is None else f"{unit.write(a)} to {unit.write(b)}" for a, b in pairs])
+            columns.append([_interval(a, b, unit) for a, b in pairs])
     cells = zip(*columns, strict=True) if columns else ((),) * len(labels)
     return tuple(heads), tuple(Row(label, tuple(row)) for label, row in zip(labels, cells, strict=True))
 
 
+def _interval(low: Decimal | None, high: Decimal | None, unit: Unit) -> str:
+    if low is None or high is None:
+        return ""
+    return _("%(low)s to %(high)s", low=unit.write(low), high=unit.write(high))
+
+
 def _cell(value: Decimal | None, unit: Unit, projected: bool) -> str:
     if value is None:
-        return "none"
-    return f"{unit.write(value)} (projected)" if projected else unit.write(value)
+        return _("none")
+    return _("%(value)s (projected)", value=unit.write(value)) if projected else unit.write(value)
+
+
+_UP = N_(
+    "From %(first)s (%(begin)s) to %(last)s (%(end)s), up %(change)s. "
+    "Highest %(high)s (%(highest)s), lowest %(low)s (%(lowest)s)."
+)
+_DOWN = N_(
+    "From %(first)s (%(begin)s) to %(last)s (%(end)s), down %(change)s. "
+    "Highest %(high)s (%(highest)s), lowest %(low)s (%(lowest)s)."
+)
+_SAME = N_(
+    "From %(first)s (%(begin)s) to %(last)s (%(end)s), the same. "
+    "Highest %(high)s (%(highest)s), lowest %(low)s (%(lowest)s)."
+)
 
 
 def described(labels: Sequence[str], values: Sequence[Decimal | None], unit: Unit) -> str:
     """Say a series in a sentence: first, last, change, extremes."""
     known = [(value, label) for value, label in zip(values, labels, strict=True) if value is not None]
     if not known:
-        return "No data yet."
+        return _("No data yet.")
     (first, begin), (last, end) = known[0], known[-1]
     if len(known) == 1:
         return f"{unit.write(first)} ({begin})."
     highest, lowest = _first_of(known, max), _first_of(known, min)
     if highest[0] == lowest[0]:
-        return f"{unit.write(first)} from {begin} to {end}, unchanged."
+        return _("%(value)s from %(begin)s to %(end)s, unchanged.", value=unit.write(first), begin=begin, end=end)
     with localcontext(EXACT):
         change = last - first
-    moved = f"{'up' if change > 0 else 'down'} {unit.write(change.copy_abs())}" if change else "the same"
-    return (
-        f"From {unit.write(first)} ({begin}) to {unit.write(last)} ({end}), {moved}. "
-        f"Highest {unit.write(highest[0])} ({highest[1]}), lowest {unit.write(lowest[0])} ({lowest[1]})."
+    return _(
+        _UP if change > 0 else _DOWN if change < 0 else _SAME,
+        first=unit.write(first),
+        begin=begin,
+        last=unit.write(last),
+        end=end,
+        change=unit.write(change.copy_abs()),
+        high=unit.write(highest[0]),
+        highest=highest[1],
+        low=unit.write(lowest[0]),
+        lowest=lowest[1],
     )
 
 

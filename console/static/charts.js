@@ -53,8 +53,8 @@ function prepare(root) {
     const count = rowsOf(canvas).length;
     if (!count) continue;
     const attributes = {
-      role: "slider", tabindex: "0", "aria-label": "Values of the chart, by arrow keys",
-      "aria-valuemin": 1, "aria-valuemax": count, "aria-valuenow": 1, "aria-valuetext": "Press an arrow key",
+      role: "slider", tabindex: "0", "aria-label": texts.values,
+      "aria-valuemin": 1, "aria-valuemax": count, "aria-valuenow": 1, "aria-valuetext": texts.press,
     };
     for (const [name, value] of Object.entries(attributes)) canvas.setAttribute(name, value);
   }

@@ -1,4 +1,6 @@
 // What every page has: dialogs, busy buttons, copying, asking again. All of it works without, by pages of its own.
+// What scripts say, in the reader's language.
+globalThis.texts = document.getElementById("said")?.dataset ?? {};
 const all = (selector, within = document) => [...within.querySelectorAll(selector)];
 
 // For times on pages of a person who has saved no time zone.
@@ -13,7 +15,7 @@ document.addEventListener("click", (event) => {
   const target = event.target.closest("[data-dialog], [data-close], [data-copy]");
   if (!target || event.defaultPrevented || event.metaKey || event.ctrlKey || event.shiftKey) return;
   if (target.dataset.copy !== undefined) {
-    navigator.clipboard.writeText(target.dataset.copy).then(() => say("Copied."));
+    navigator.clipboard.writeText(target.dataset.copy).then(() => say(texts.copied));
     return;
   }
   if (target.dataset.close !== undefined) {

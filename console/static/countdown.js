@@ -9,7 +9,8 @@ const tick = () => {
     const days = Math.floor(seconds / 86400);
     const parts = [Math.floor(seconds / 3600) % 24, Math.floor(seconds / 60) % 60, seconds % 60];
     const clock = parts.map((part, index) => String(part).padStart(index ? 2 : 1, "0")).join(":");
-    place.textContent = `${days ? `${days} ${days > 1 ? "days" : "day"} ` : ""}${clock} left`;
+    const text = days > 1 ? texts.days : days ? texts.day : texts.left;
+    place.textContent = text.replace("%(days)s", days).replace("%(time)s", clock);
   }
 };
 const begin = () => {

@@ -84,7 +84,7 @@ const refresh = async () => {
       fresh.dispatchEvent(new Event("bursar:shown", { bubbles: true }));
       count += 1;
     }
-    if (count) say("This page was updated.");
+    if (count) say(texts.updated);
   } catch {
     // Offline, or the server restarts.
     retry();
@@ -104,10 +104,10 @@ const mark = (section) => {
     if (place === dialog) line.role = "alert";
     const link = document.createElement("a");
     link.href = location.href;
-    link.textContent = "This has changed. Reload";
+    link.textContent = texts.changed;
     line.append(link);
     place.prepend(line);
-    say("Something changed while you were typing.");
+    say(texts.typing);
   }
 };
 
