@@ -285,7 +285,9 @@ def duration(iso: str, prefs: Prefs = DEFAULT) -> str:
 
 
 def _units(number_of: int, name: str, prefs: Prefs) -> str:
-    return format_unit(number_of, f"duration-{name.removesuffix('s')}", length="long", locale=prefs.locale)
+    # Japanese writes both alike, and CLDR has the short form alone.
+    length: Literal["long", "short"] = "short" if prefs.locale == "ja" else "long"
+    return format_unit(number_of, f"duration-{name.removesuffix('s')}", length=length, locale=prefs.locale)
 
 
 def ident(value: str) -> Ident:

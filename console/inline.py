@@ -49,7 +49,8 @@ def prose(text: object) -> Markup:
 
 def dash(why: str = "") -> Markup:
     """Write a figure that is not there: a dash with its reason."""
-    shown = f' <span class="small">{escape(why)}</span>' if why else f'<span class="unseen">{escape(_("None"))}</span>'
+    none = escape(_("None"))
+    shown = f' <span class="small">{escape(why)}</span>' if why else f'<span class="unseen">{none}</span>'
     return Markup(f'<span class="dim"><span aria-hidden="true">{NOTHING}</span>{shown}</span>')
 
 
@@ -95,9 +96,9 @@ def link(to: widgets.Link) -> Markup:
 
 def run(href: str) -> Markup:
     """Write a link to a run in the Temporal UI, for those who operate."""
-    unseen = escape(_("in the Temporal UI, opens in a new tab"))
+    label, unseen = escape(_("Run")), escape(_("in the Temporal UI, opens in a new tab"))
     attributes = f'href="{escape(href)}" rel="noopener noreferrer" target="_blank"'
-    return Markup(f'<a {attributes}>{escape(_("Run"))} <span class="unseen">{unseen}</span></a>')
+    return Markup(f'<a {attributes}>{label} <span class="unseen">{unseen}</span></a>')
 
 
 def external(text: str | widgets.External, address: str = "") -> Markup:

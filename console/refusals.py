@@ -25,6 +25,10 @@ def forbidden(request: Request) -> Answer:
     return Answer(status=403, request_id=request_id_of(request), problem=problem)
 
 
+def nothing_done(reason: str) -> str:
+    return _("%(reason)s Nothing was done.", reason=reason)
+
+
 def not_allowed(request: Request, reason: Mapping[str, str], *others: Reaction) -> FormState:
     """Return what is said of a command that may not be given now, as the API's list of actions says why.
 
@@ -34,4 +38,4 @@ def not_allowed(request: Request, reason: Mapping[str, str], *others: Reaction) 
     problem = Problem(status=status_of(reason["code"]), code=reason["code"], title="", detail=reason["detail"])
     if reaction_to(problem) in {Reaction.FORBIDDEN, *others}:
         raise Refused(Answer(status=403, request_id=request_id_of(request), problem=problem))
-    return forms.with_summary(forms.blank(), _("%(reason)s Nothing was done.", reason=problem.detail))
+    return forms.with_summary(forms.blank(), nothing_done(problem.detail))

@@ -51,6 +51,7 @@ def stacked(
         sentence=sentence,
         svg=plot(rules(axis) + _stacks(labels, series, axis)),
         up=up(axis, unit),
+        unit=unit.axis,
         along=along(labels),
         legend=tuple(Key(one.label, paint(number)) for number, one in enumerate(series)),
         heads=heads,
@@ -66,7 +67,7 @@ def _largest(series: Sequence[Series], unit: Unit) -> str:
     with localcontext(EXACT):
         sums = [sum((v for v in one.values if v is not None), Decimal(0)) for one in series]
     top = max(range(len(series)), key=lambda number: sums[number])
-    return _("Largest: %(name)s, %(value)s.", name=series[top].label, value=unit.write(sums[top]))
+    return _("Largest: %(label)s, %(value)s.", label=series[top].label, value=unit.write(sums[top]))
 
 
 def _stacks(labels: Sequence[str], series: Sequence[Series], axis: Scale) -> Markup:

@@ -49,6 +49,7 @@ def line(title: str, labels: Sequence[str], series: Sequence[Series], unit: Unit
         note="" if axis.has_zero else gettext(FROM_ABOVE),
         svg=plot(drawn),
         up=up(axis, unit),
+        unit=unit.axis,
         along=along(labels),
         legend=tuple(Key(one.label, paint(number)) for number, one in enumerate(series)),
         heads=heads,
@@ -89,7 +90,7 @@ def _series(one: Series, colour: str, axis: Scale, alone: bool) -> Markup:
         # The dashes begin where the line ends.
         start = max(booked - 1, 0)
         for run in _runs(one.values[start:], xs[start:], axis):
-            drawn += _stroke(f"line ahead {colour}", run)
+            drawn += _stroke(f"line {colour} ahead", run)
     return drawn
 
 

@@ -59,10 +59,10 @@ def segments(parts: Sequence[tuple[str, Amount, Decimal, str]]) -> tuple[Segment
     Raises:
         ValueError: an amount below zero, which is no part of a whole.
     """
-    if any(value < 0 for _, _, value, _ in parts):
+    if any(part[2] < 0 for part in parts):
         raise ValueError("A part of a whole is below zero.")
     with localcontext(EXACT):
-        total = sum((value for _, _, value, _ in parts), Decimal(0))
+        total = sum((part[2] for part in parts), Decimal(0))
         found, before = [], Decimal(0)
         for label, amount, value, tone in parts:
             start, end = _percent(before, total), _percent(before + value, total)
@@ -90,15 +90,15 @@ def ranking(title: str, rows: Sequence[tuple[str, Decimal]], unit: Unit, *, most
     Raises:
         ValueError: an amount below zero.
     """
-    if any(value < 0 for _, value in rows):
+    if any(value < 0 for _label, value in rows):
         raise ValueError("A bar has no length below zero.")
     ordered = sorted(rows, key=lambda row: -row[1])
     with localcontext(EXACT):
         if len(ordered) > most:
-            rest = sum((value for _, value in ordered[most - 1 :]), Decimal(0))
+            rest = sum((row[1] for row in ordered[most - 1 :]), Decimal(0))
             ordered = [*ordered[: most - 1], (gettext(OTHER), rest)]
-        longest = max((value for _, value in ordered), default=Decimal(0))
-        total = sum((value for _, value in ordered), Decimal(0))
+        longest = max((row[1] for row in ordered), default=Decimal(0))
+        total = sum((row[1] for row in ordered), Decimal(0))
     meters = tuple(
         Meter(label=label, text=unit.write(value), width=f"{_percent(value, longest):f}", tone="c1")
         for label, value in ordered
@@ -107,9 +107,9 @@ def ranking(title: str, rows: Sequence[tuple[str, Decimal]], unit: Unit, *, most
         return Ranking(title=title, sentence=_("No data yet."), meters=meters)
     first, value = ordered[0]
     sentence = _(
-        "%(total)s in total; largest: %(name)s, %(value)s.",
+        "%(total)s in total; largest: %(label)s, %(value)s.",
         total=unit.write(total),
-        name=first,
+        label=first,
         value=unit.write(value),
     )
     return Ranking(title=title, sentence=sentence, meters=meters)

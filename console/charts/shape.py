@@ -7,7 +7,7 @@ from decimal import Decimal, localcontext
 from markupsafe import Markup
 
 from console.charts.scale import EXACT, Scale
-from console.format import DEFAULT, MINUS, Prefs, amount, digits_of, percent
+from console.format import DEFAULT, MINUS, Prefs, amount, digits_of, percent, unit
 from console.texts import N_, _, gettext
 
 #: More points than this are no picture; the API's series end there too.
@@ -18,6 +18,7 @@ MAX_SERIES = 6
 _LABELS = 6
 #: The side of every drawing's square, which the page stretches.
 SIDE = 1000
+#: The name of series and bars that are added up; marked for translation.
 OTHER = N_("Other")
 
 
@@ -39,6 +40,11 @@ class Unit:
     def tick(self, value: Decimal) -> str:
         """Write a value on an axis, whose unit stands elsewhere."""
         return percent(f"{value:f}", self.prefs) if self.code == "%" else self._number(value)
+
+    @property
+    def axis(self) -> str:
+        """The unit of the numbers on an axis; empty if it stands with each, or they have none."""
+        return "" if self.code in {"", "%"} else unit(self.code, Decimal(2))
 
     def _number(self, value: Decimal) -> str:
         return (MINUS if value < 0 else "") + digits_of(value.copy_abs(), self.prefs)
@@ -95,6 +101,7 @@ class Chart:
         note: what must be known to read it, such as an axis that does not begin at zero.
         svg: the plot alone, to be stretched; None if there is nothing to draw.
         up: the labels of the axis from top to bottom, evenly spaced.
+        unit: of these labels.
         along: one for each point.
         heads: of the table.
         rows: of the table, which has every value that was drawn.
@@ -106,6 +113,7 @@ class Chart:
     note: str = ""
     svg: Markup | None = None
     up: tuple[str, ...] = ()
+    unit: str = ""
     along: tuple[Label, ...] = ()
     legend: tuple[Key, ...] = ()
     heads: tuple[str, ...] = ()
@@ -199,17 +207,11 @@ def table(
         heads.append(one.label)
         columns.append([_cell(value, unit, index >= len(labels) - one.ahead) for index, value in enumerate(one.values)])
         if one.low:
-            heads.append(_("%(name)s, interval", name=one.label))
+            heads.append(_("%(label)s, interval", label=one.label))
             pairs = zip(one.low, one.high, strict=True)
-            columns.append([_interval(a, b, unit) for a, b in pairs])
+            columns.append(["" if a is None or b is None else _interval(a, b, unit) for a, b in pairs])
     cells = zip(*columns, strict=True) if columns else ((),) * len(labels)
     return tuple(heads), tuple(Row(label, tuple(row)) for label, row in zip(labels, cells, strict=True))
-
-
-def _interval(low: Decimal | None, high: Decimal | None, unit: Unit) -> str:
-    if low is None or high is None:
-        return ""
-    return _("%(low)s to %(high)s", low=unit.write(low), high=unit.write(high))
 
 
 def _cell(value: Decimal | None, unit: Unit, projected: bool) -> str:
@@ -218,18 +220,8 @@ def _cell(value: Decimal | None, unit: Unit, projected: bool) -> str:
     return _("%(value)s (projected)", value=unit.write(value)) if projected else unit.write(value)
 
 
-_UP = N_(
-    "From %(first)s (%(begin)s) to %(last)s (%(end)s), up %(change)s. "
-    "Highest %(high)s (%(highest)s), lowest %(low)s (%(lowest)s)."
-)
-_DOWN = N_(
-    "From %(first)s (%(begin)s) to %(last)s (%(end)s), down %(change)s. "
-    "Highest %(high)s (%(highest)s), lowest %(low)s (%(lowest)s)."
-)
-_SAME = N_(
-    "From %(first)s (%(begin)s) to %(last)s (%(end)s), the same. "
-    "Highest %(high)s (%(highest)s), lowest %(low)s (%(lowest)s)."
-)
+def _interval(low: Decimal, high: Decimal, unit: Unit) -> str:
+    return _("%(low)s to %(high)s", low=unit.write(low), high=unit.write(high))
 
 
 def described(labels: Sequence[str], values: Sequence[Decimal | None], unit: Unit) -> str:
@@ -239,24 +231,28 @@ def described(labels: Sequence[str], values: Sequence[Decimal | None], unit: Uni
         return _("No data yet.")
     (first, begin), (last, end) = known[0], known[-1]
     if len(known) == 1:
-        return f"{unit.write(first)} ({begin})."
+        return _("%(value)s (%(at)s).", value=unit.write(first), at=begin)
     highest, lowest = _first_of(known, max), _first_of(known, min)
     if highest[0] == lowest[0]:
         return _("%(value)s from %(begin)s to %(end)s, unchanged.", value=unit.write(first), begin=begin, end=end)
     with localcontext(EXACT):
         change = last - first
-    return _(
-        _UP if change > 0 else _DOWN if change < 0 else _SAME,
-        first=unit.write(first),
-        begin=begin,
-        last=unit.write(last),
-        end=end,
-        change=unit.write(change.copy_abs()),
+    span = {"first": unit.write(first), "begin": begin, "last": unit.write(last), "end": end}
+    span["change"] = unit.write(change.copy_abs())
+    if change > 0:
+        moved = _("From %(first)s (%(begin)s) to %(last)s (%(end)s), up %(change)s.", **span)
+    elif change:
+        moved = _("From %(first)s (%(begin)s) to %(last)s (%(end)s), down %(change)s.", **span)
+    else:
+        moved = _("From %(first)s (%(begin)s) to %(last)s (%(end)s), the same.", **span)
+    extremes = _(
+        "Highest %(high)s (%(high_at)s), lowest %(low)s (%(low_at)s).",
         high=unit.write(highest[0]),
-        highest=highest[1],
+        high_at=highest[1],
         low=unit.write(lowest[0]),
-        lowest=lowest[1],
+        low_at=lowest[1],
     )
+    return f"{moved} {extremes}"
 
 
 def _first_of(known: Sequence[tuple[Decimal, str]], pick: Callable[..., tuple[Decimal, str]]) -> tuple[Decimal, str]:
