@@ -8,13 +8,15 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
+from babel import Locale
 from jinja2 import Environment
 
 from console import format as written
 from console.format import Amount, Ident, Moment
 from console.reader import reader
 from console.status import STATUSES, Status, status_of
-from console.texts import _, gettext, language, ngettext
+from console.texts import N_, _, gettext, language, ngettext
+from domain.common.money import CREDIT, SCALES, SLOT
 
 NOTHING = "\N{EN DASH}"
 
@@ -59,6 +61,49 @@ def status(value: str | Status, noun: str) -> Status:
 def statuses(noun: str) -> tuple[tuple[str, str], ...]:
     """Return all statuses of a noun as options of a select, with "Any" first."""
     return (("", _("Any")), *((value, gettext(shown.word)) for value, shown in STATUSES[noun].items()))
+
+
+_PER = {
+    "month": (N_("%(price)s a month"), N_("%(price)s a seat a month")),
+    "year": (N_("%(price)s a year"), N_("%(price)s a seat a year")),
+}
+_METHODS = {
+    **{"visa": "Visa", "mastercard": "Mastercard", "amex": "American Express", "jcb": "JCB", "paypal": "PayPal"},
+    **{"card": N_("Card"), "us_bank_account": N_("Bank account"), "sepa_debit": N_("Direct debit")},
+    **{"crypto": N_("Coins"), "credits": N_("Credits")},
+}
+
+
+def per(price: Mapping[str, Any], interval: str, *, seat: bool = False) -> str:
+    """Write the price of an interval, `month` or `year`; of each seat where `seat` is set."""
+    return _(_PER[interval][seat], price=money(price["amount"], price["currency"]))
+
+
+def method_name(kind: str) -> str:
+    """Write a way to pay: a brand of cards, a type of stored methods, or a provider."""
+    return gettext(_METHODS.get(kind) or written.titled(kind))
+
+
+def payment_method(method: Mapping[str, Any]) -> str:
+    """Write a stored payment method, such as `Visa ending in 4242`."""
+    name = method_name(method["brand"] or method["type"])
+    return _("%(brand)s ending in %(digits)s", brand=name, digits=method["last4"]) if method["last4"] else name
+
+
+#: Codes of CLDR with two letters that are no country.
+_NO_COUNTRIES = {"EU", "EZ", "QO", "UN", "XA", "XB", "ZZ"}
+
+
+def country_name(code: str | None) -> str:
+    """Write a country by its name; an unknown code is written unchanged."""
+    return str(Locale.parse(reader().prefs.locale).territories.get(code or "", code or ""))
+
+
+def countries() -> tuple[tuple[str, str], ...]:
+    """Return all countries as options of a select: ISO 3166-1 and name, by name."""
+    known = Locale.parse(reader().prefs.locale).territories
+    found = [(code, name) for code, name in known.items() if len(code) == 2 and code not in _NO_COUNTRIES]
+    return tuple(sorted(found, key=lambda pair: pair[1].casefold()))
 
 
 def is_some(value: str | None) -> bool:
@@ -109,6 +154,9 @@ FILTERS: Mapping[str, Callable[..., Any]] = {
     "status": status,
     "statuses": statuses,
     "is_some": is_some,
+    "per": per,
+    "country_name": country_name,
+    "payment_method": payment_method,
     "total": total,
     "share": share,
     "link": link,
@@ -133,9 +181,17 @@ def may(permission: str) -> bool:
     return reader().may(permission)
 
 
+def currencies(*, credits: bool = False) -> tuple[tuple[str, str], ...]:
+    """Return all currencies as options of a select: credits if they are one, the usual ones, then by code."""
+    known = Locale.parse(reader().prefs.locale).currencies
+    codes = dict.fromkeys(("USD", "EUR", *sorted(SCALES.keys() - {CREDIT, SLOT})))
+    named = tuple((code, f"{code}, {known[code]}" if code in known else code) for code in codes)
+    return (((CREDIT, _("Credits")),) if credits else ()) + named
+
+
 def install(environment: Environment) -> None:
-    """Give an environment the filters, `may` and translations."""
+    """Give an environment the filters, `may`, `currencies` and translations."""
     environment.filters.update(FILTERS)
-    environment.globals |= {"may": may, "language": language}
+    environment.globals |= {"may": may, "language": language, "currencies": currencies}
     environment.add_extension("jinja2.ext.i18n")
     environment.install_gettext_callables(gettext, ngettext, newstyle=True)  # type: ignore[attr-defined]

@@ -67,6 +67,11 @@ class Form:
         """Return a number, None if nothing was typed."""
         return self.number(name) or None
 
+    def maybe_whole(self, name: str) -> int | str | None:
+        """Return a whole number, as it was typed where it is none, so that the API refuses it; None if empty."""
+        text = self.text(name)
+        return int(text) if text.isascii() and text.isdigit() and len(text) < 18 else text or None
+
     def as_read(self, text: str) -> str:
         """Return a part of a field that is a number as `number` does."""
         mark, group = marks_of(self.prefs)

@@ -122,6 +122,12 @@ class FormPage(Page):
     draft: bool = True
 
 
+def page_at(visit: Visit, at: str, title: str, *crumbs: tuple[str, str], form: FormState | None = None) -> ObjectPage:
+    """Return a page that is no noun's: `at` is its address below the pages of the site, crumbs are labels and paths."""
+    links = tuple(Link(label=gettext(label), href=visit.base + path) for label, path in crumbs)
+    return ObjectPage(title=title, crumbs=links, base=visit.base, here=visit.base + at, form=form or blank())
+
+
 #: Returns further values for a template: of a list, of an object, of a form.
 OfList = Callable[[Visit, ListResult], Awaitable[Json]]
 OfObject = Callable[[Visit, Json, Mapping[str, Answer]], Awaitable[Json]]
@@ -150,7 +156,7 @@ class Noun:
         folder: str,
         at: str = "",
         one: str = "",
-        name: str = "name",
+        name: str | Callable[[Json], str] = "name",
         above: tuple[tuple[str, str], ...] = (),
         change: Permission = Permission.READ,
         owners: tuple[str, ...] = ("organization_id",),
@@ -164,13 +170,14 @@ class Noun:
             folder: of the templates.
             at: the address of the list, below the pages of the site; empty where it is `path`.
             one: the address of one object, with `{id}`; empty where it is below the list.
-            name: the field of an object that titles its pages.
+            name: the field of an object that titles its pages, or a function that returns the title.
             above: labels and paths of the crumbs above the list.
             change: the permission for forms and commands.
             owners: the fields of an object that say which organizations it belongs to.
             site: `tenant` or `platform` of `console.routing`.
         """
-        self.path, self.title, self.folder, self.name = path, title, folder, name
+        self.path, self.title, self.folder = path, title, folder
+        self.name: Callable[[Json], str] = (lambda it: str(it[name])) if isinstance(name, str) else name
         self.at, self.one = at or path, one or f"{at or path}/{{id}}"
         self.above, self.change, self.owners, self.site = above, change, owners, site
         self.routes: list[Route] = []
@@ -196,11 +203,16 @@ class Noun:
         """Return the object in the address; raises `Refused` where it belongs to another organization."""
         return visit.owned((await visit.ask(self.own(visit))).need(), *self.owners)
 
+    async def show(self, visit: Visit, form: FormState | None = None, status: int = 200) -> Response:
+        """Show the page of the object in the address, with a form that says why a command was not done."""
+        assert self._show is not None
+        return await self._show(visit, form, status)
+
     def crumbs(self, visit: Visit, it: Json = NO_OBJECT, *, of_list: bool = False) -> tuple[Link, ...]:
         """Return the crumbs of the list, of a page below it, or of a page below an object."""
         links = [Link(label=gettext(label), href=f"{visit.base}{path}") for label, path in self.above]
         links += [] if of_list else [Link(label=gettext(self.title), href=self.listed(visit))]
-        return (*links, *([Link(label=str(it[self.name]), href=self.here(visit, it["id"]))] if it else []))
+        return (*links, *([Link(label=self.name(it), href=self.here(visit, it["id"]))] if it else []))
 
     def list(
         self,
@@ -210,6 +222,7 @@ class Noun:
         values: OfList | None = None,
         extra: Extra | None = None,
         fixed: Mapping[str, str | None] | None = None,
+        usual: Mapping[str, str] | None = None,
         create: str = "new",
         may_create: Callable[[Visit], bool] | None = None,
         around: Callable[[Visit], tuple[Tab, ...]] | None = None,
@@ -223,15 +236,20 @@ class Noun:
             values: returns further values for the template, such as `naming`.
             extra: further questions; their answers are in `ListResult.extra`.
             fixed: what the page itself asks of the list; None leaves a parameter out.
+            usual: what it asks where the address does not say otherwise.
             create: the last part of the address of the form that creates an object; empty for none.
             may_create: whether that is offered, beyond the permission.
             around: returns tabs that lead to other pages.
         """
         names = tuple(each.name for each in filters)
 
+        def asked(visit: Visit) -> dict[str, str | None]:
+            given = visit.chosen(*(usual or {}))
+            return {**(fixed or {}), **{name: value for name, value in (usual or {}).items() if name not in given}}
+
         async def show(visit: Visit) -> Response:
             found = await lists.find(
-                visit, self.path, *names, days=days, fixed=fixed, extra=extra(visit) if extra else None
+                visit, self.path, *names, days=days, fixed=asked(visit), extra=extra(visit) if extra else None
             )
             may = create and visit.may(self.change) and (may_create is None or may_create(visit))
             page = ListPage(
@@ -249,7 +267,11 @@ class Noun:
 
         file_name = self.path.strip("/").replace("/", "-")
         self.add(self.at, show)
-        self.add(f"{self.at}.csv", lists.file(self.path, file_name, *names, days=days, **(fixed or {})))
+
+        async def download(visit: Visit) -> Response:
+            return await lists.csv(visit, self.path, file_name, *names, days=days, **asked(visit))
+
+        self.add(f"{self.at}.csv", download)
 
     def view(self, found: ListResult, filters: tuple[Filter, ...]) -> ListView:
         """Return what stands around the rows of a list, with the words of its chips."""
@@ -268,6 +290,7 @@ class Noun:
         tabs: Tabs = (),
         values: OfObject | None = None,
         extra: Extra | None = None,
+        instead: Callable[[Visit], Awaitable[Response | None]] | None = None,
     ) -> None:
         """Add the page of one object; the template is `page.html`, with `it`, and `rows` of the list below it.
 
@@ -277,6 +300,7 @@ class Noun:
             tabs: of that list.
             values: returns further values for the template, of the object and the answers to `extra`.
             extra: further questions.
+            instead: answers where there is no such object, or returns None.
         """
         names = tuple(each.name for each in filters)
 
@@ -290,9 +314,11 @@ class Noun:
                 answers, status = found.extra, status if form else found.status
             else:
                 answers = await visit.ask_all(**wanted)
+            if instead and answers["it"].status == 404 and (other := await instead(visit)):
+                return other
             it = visit.owned(answers["it"].need(), *self.owners)
             page = ObjectPage(
-                title=str(it[self.name]),
+                title=self.name(it),
                 crumbs=self.crumbs(visit),
                 base=visit.base,
                 here=self.here(visit),
@@ -313,17 +339,20 @@ class Noun:
         notice: str,
         *fields: str,
         title: str,
-        label: str,
+        label: str = "",
         lead: str = "",
         numbers: tuple[str, ...] = (),
         many: tuple[str, ...] = (),
         body: Body | None = None,
-        sources: Sources | None = None,
+        sources: Sources | Callable[[Mapping[str, str]], Sources] | None = None,
         values: OfForm | None = None,
         initial: Callable[[Json], Mapping[str, str]] | None = None,
-        names: Mapping[str, str] | None = None,
+        begins: Callable[[Visit], Awaitable[Mapping[str, str]]] | None = None,
+        names: Mapping[str, str] | Callable[[Form], Mapping[str, str]] | None = None,
+        needs: Permission | None = None,
         method: str = "POST",
         path: str = "",
+        to: str = "",
         done: Done | None = None,
         draft: bool = True,
     ) -> None:
@@ -334,30 +363,36 @@ class Noun:
             notice: the word of `notices.py` for what was done.
             fields: that are sent as they are typed; empty ones are left out, or sent as null for an object.
             title: of the page; of an object with its fields, such as `Change %(name)s`.
-            label: of the button.
+            label: of the button; the title where it is empty.
             lead: below the title.
             numbers: fields that are numbers, read in the reader's locale.
             many: fields that may come several times.
             body: returns what is sent, instead of the fields.
-            sources: the lists that fields choose from, by their names; `page.choices` has them.
+            sources: the lists that fields choose from, or a function of the typed values; `page.choices` has them.
             values: returns further values for the template; the object is empty for a form of the list.
             initial: returns the values of a form about an object.
-            names: fields of the API that the form calls otherwise.
+            begins: returns the values that a form of the list begins with.
+            names: fields of the API that the form calls otherwise, or a function that returns them for a form.
+            needs: its permission, where that is not the noun's.
             method: of the command.
             path: of the command below the list, or below the object.
+            to: its whole path, where it is not below these.
             done: makes the page of what was done; otherwise it leads to the object, or to the list.
             draft: whether what is typed is kept in the browser.
         """
         is_change = initial is not None
         at = f"{self.one if is_change else self.at}/{act}"
 
+        def chosen_from(typed: Mapping[str, str]) -> Sources:
+            return sources(typed) if callable(sources) else sources or {}
+
         async def ask(visit: Visit, form: FormState | None = None, status: int = 200) -> Response:
-            visit.need(self.change)
+            visit.need(needs or self.change)
             it = await self.find(visit) if is_change else NO_OBJECT
-            shown = form or blank(**(initial(it) if initial else {}))
+            shown = form or blank(**(initial(it) if initial else await begins(visit) if begins else {}))
             choices = {
                 name: await lists.choice(visit, noun, shown.value(name), organization_id=visit.org_id, **query)
-                for name, (noun, query) in (sources or {}).items()
+                for name, (noun, query) in chosen_from(shown.values).items()
             }
             page = FormPage(
                 title=gettext(title) % it if it else gettext(title),
@@ -365,7 +400,7 @@ class Noun:
                 base=visit.base,
                 action=f"{self.here(visit) if is_change else self.listed(visit)}/{act}",
                 form=shown,
-                label=gettext(label),
+                label=gettext(label or title),
                 lead=gettext(lead),
                 choices=choices,
                 draft=draft,
@@ -375,19 +410,19 @@ class Noun:
 
         async def send(visit: Visit) -> Response:
             form = await read_form(visit.request, *fields, *numbers, many=many)
-            nouns = {name: noun for name, (noun, _query) in (sources or {}).items()}
+            nouns = {name: noun for name, (noun, _query) in chosen_from(form.values).items()}
             form, errors = await picker.resolved(visit, form, nouns)
             if errors:
                 return await ask(visit, corrected(form, errors), 422)
             typed = {name: form.maybe(name) for name in fields} | {name: form.maybe_number(name) for name in numbers}
             sent = body(form) if body else typed if is_change else {k: v for k, v in typed.items() if v is not None}
             own = self.own(visit) if is_change else self.path
-            answer = await visit.command(
-                method, f"{own}{path}", sent if is_change else {**sent, **visit.scope}, form.key
-            )
+            scoped = sent if is_change and not to else {**sent, **visit.scope}
+            answer = await visit.command(method, to or f"{own}{path}", scoped, form.key)
             if answer.ok and done:
                 return await done(visit, form, answer)
-            return await visit.concluded(form, answer, self._after(visit, answer), notice, show=ask, names=names)
+            called = names(form) if callable(names) else names
+            return await visit.concluded(form, answer, self._after(visit, answer), notice, show=ask, names=called)
 
         self.add(at, ask)
         self.add(at, send, *COMMAND)
@@ -427,6 +462,7 @@ class Noun:
         method: str = "POST",
         path: str | None = None,
         body: Json | None = None,
+        kept: tuple[str, ...] = (),
         done: Done | None = None,
     ) -> None:
         """Add a command that asks before it is done, on a page that says its effect.
@@ -434,7 +470,7 @@ class Noun:
         Args:
             act: the last part of the address.
             notice: the word of `notices.py` for what was done.
-            title: the question, with fields of the object, such as `Close %(name)s?`.
+            title: the question, with fields of the object, such as `Close %(name)s?`; `called` is its title.
             label: of the button.
             effect: sentences.
             facts: returns names and values of what it is about.
@@ -442,6 +478,7 @@ class Noun:
             method: of the command.
             path: below the object; as the address where it is None.
             body: what is sent.
+            kept: numbers of the object that are sent as they were shown, such as its version.
             done: makes the page of what was done; otherwise it leads to the object, or to the list.
         """
 
@@ -449,21 +486,23 @@ class Noun:
             visit.need(self.change)
             it = await self.find(visit)
             page = Confirmation(
-                title=gettext(title) % it,
+                title=gettext(title) % {**it, "called": self.name(it)},
                 back=self._after(visit, None),
                 action=f"{self.here(visit)}/{act}",
                 label=gettext(label),
                 form=form or blank(),
                 facts=facts(it) if facts else (),
                 effect=tuple(gettext(each) for each in effect),
+                fields=tuple((name, str(it[name])) for name in kept),
                 kind=kind,
             )
             return await visit.render("parts/confirmation.html", page, status)
 
         async def send(visit: Visit) -> Response:
-            form = await read_form(visit.request)
+            form = await read_form(visit.request, *kept)
             own = self.own(visit) + (f"/{act}" if path is None else path)
-            answer = await visit.command(method, own, body, form.key)
+            sent = {**(body or {}), **{name: form.maybe_whole(name) for name in kept}} if kept else body
+            answer = await visit.command(method, own, sent, form.key)
             if answer.ok and done:
                 return await done(visit, form, answer)
             after = self.listed(visit) if method == "DELETE" else self._after(visit, None)

@@ -6,10 +6,9 @@ from console.alert.routes import ROUTES as ALERT
 from console.alert_rule.routes import ROUTES as ALERT_RULE
 from console.allocation.routes import ROUTES as ALLOCATION
 from console.analytics.routes import ROUTES as ANALYTICS
-from console.auto_topup.routes import ROUTES as AUTO_TOPUP
-from console.billing.routes import ROUTES as BILLING
-from console.billing_details.routes import ROUTES as BILLING_DETAILS
-from console.budget.routes import ROUTES as BUDGET
+from console.auto_topup.pages import ROUTES as AUTO_TOPUP
+from console.billing.pages import ROUTES as BILLING
+from console.billing_details.pages import ROUTES as BILLING_DETAILS
 from console.card.pages import ROUTES as CARD
 from console.chargeback.routes import ROUTES as CHARGEBACK
 from console.contract.routes import ROUTES as CONTRACT
@@ -18,17 +17,17 @@ from console.entry.routes import ROUTES as ENTRY
 from console.escrow.routes import ROUTES as ESCROW
 from console.export.routes import ROUTES as EXPORT
 from console.feedback.routes import ROUTES as FEEDBACK
-from console.free_option.routes import ROUTES as FREE_OPTION
+from console.free_option.pages import ROUTES as FREE_OPTION
 from console.help.routes import ROUTES as HELP
 from console.home.pages import ROUTES as HOME
-from console.invoice.routes import ROUTES as INVOICE
+from console.invoice.pages import ROUTES as INVOICE
 from console.library.routes import ROUTES as LIBRARY
 from console.live.routes import ROUTES as LIVE
 from console.marketplace.routes import ROUTES as MARKETPLACE
 from console.notification.routes import ROUTES as NOTIFICATION
 from console.payment.routes import ROUTES as PAYMENT
-from console.payment_method.routes import ROUTES as PAYMENT_METHOD
-from console.payment_policy.routes import ROUTES as PAYMENT_POLICY
+from console.payment_method.pages import ROUTES as PAYMENT_METHOD
+from console.payment_policy.pages import ROUTES as PAYMENT_POLICY
 from console.picker import ROUTES as PICKER
 from console.platform.alert.routes import ROUTES as PLATFORM_ALERT
 from console.platform.analytics.routes import ROUTES as PLATFORM_ANALYTICS
@@ -46,14 +45,14 @@ from console.platform.reputation.routes import ROUTES as PLATFORM_REPUTATION
 from console.platform.webhook.routes import ROUTES as PLATFORM_WEBHOOK
 from console.preferences.routes import ROUTES as PREFERENCES
 from console.project.routes import ROUTES as PROJECT
-from console.purchase_method.routes import ROUTES as PURCHASE_METHOD
-from console.purchase_order.routes import ROUTES as PURCHASE_ORDER
+from console.purchase_method.pages import ROUTES as PURCHASE_METHOD
+from console.purchase_order.pages import ROUTES as PURCHASE_ORDER
 from console.report.routes import ROUTES as REPORT
 from console.returns.routes import ROUTES as RETURNS
 from console.search.pages import ROUTES as SEARCH
 from console.secret.routes import ROUTES as SECRET
-from console.spend_control.routes import ROUTES as SPEND_CONTROL
-from console.topup.routes import ROUTES as TOPUP
+from console.spend_control.pages import ROUTES as SPEND_CONTROL
+from console.topup.pages import ROUTES as TOPUP
 from console.transaction.routes import ROUTES as TRANSACTION
 from console.usage.routes import ROUTES as USAGE
 from console.webhook_endpoint.routes import ROUTES as WEBHOOK_ENDPOINT
@@ -103,7 +102,6 @@ _ALL = (
     *PROJECT,
     *SEARCH,
     *SECRET,
-    *BUDGET,
     *SPEND_CONTROL,
     *FREE_OPTION,
     *PURCHASE_METHOD,

@@ -19,8 +19,8 @@ from console.inline import elements
 FOLDER = Path(__file__).resolve().parent
 #: Below this a compressed page is no smaller on the wire.
 _SMALL = 1024
-#: Where a row or a cell begins; text of others holds none, as it is escaped.
-_CELL = re.compile(r"<(tr|td|th)\b")
+#: Where a row or a cell begins, and how many columns it spans; text of others holds none, as it is escaped.
+_CELL = re.compile(r'<(tr|td|th)\b(?:(?=[^>]*\scolspan="(\d+)"))?')
 
 
 def make_environment(assets: Assets) -> Environment:
@@ -49,7 +49,7 @@ def labelled(rows: str, heads: Sequence[tuple[str, str]]) -> Markup:
             column = 0
             return found[0]
         label = heads[column][0] if column < len(heads) else ""
-        column += 1
+        column += int(found[2] or 1)
         return f'{found[0]} data-label="{escape(label)}"' if found[1] == "td" and label else found[0]
 
     return Markup(_CELL.sub(one, rows))

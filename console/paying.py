@@ -5,10 +5,10 @@ from typing import Any
 
 from starlette.responses import RedirectResponse, Response
 
+from console.filters import payment_method
 from console.format import currency_name
 from console.forms import Form
 from console.gateway import Answer
-from console.payment_method.view import words_of
 from console.visit import Visit
 from domain.common.money import CREDIT
 
@@ -32,7 +32,7 @@ def payment_options(answers: Mapping[str, Answer], *, coins: bool = True) -> tup
     found: list[Way] = []
     if "stripe" in providers:
         stored = sorted(methods.body["data"], key=lambda each: not each["is_default"]) if methods.ok else ()
-        found += [(f"{STORED}{each['id']}", words_of(each), "Stored, and charged at once") for each in stored]
+        found += [(f"{STORED}{each['id']}", payment_method(each), "Stored, and charged at once") for each in stored]
         found.append(("card", "Card", "On the provider's page"))
     if "paypal" in providers:
         found.append(("paypal", "PayPal", "On PayPal's page"))

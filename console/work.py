@@ -2,7 +2,7 @@
 
 from console.agent.routes import ROUTES as AGENT
 from console.audit.routes import ROUTES as AUDIT
-from console.department.routes import ROUTES as DEPARTMENT
+from console.department.pages import ROUTES as DEPARTMENT
 from console.earnings.routes import ROUTES as EARNINGS
 from console.key.routes import ROUTES as KEY
 from console.principal.routes import ROUTES as PRINCIPAL

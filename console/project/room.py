@@ -4,12 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from console.billing.plans import EVERY
 from console.format import Amount, Prefs, amount, count
 from console.gateway import Answer
 from console.problems import answered
 from console.widgets import Failed, Link, Page
 
+EVERY = {"month": "a month", "year": "a year"}
 #: How many projects that could be undeployed are named.
 NAMED = 20
 

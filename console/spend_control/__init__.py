@@ -1,1 +1,1 @@
-"""Spend controls of an organization: limits, what is left of them, and what they refused."""
+"""Limits and budgets, the two kinds of spend controls: what is left, what counts and what is declined."""

@@ -307,6 +307,7 @@ PAGES = (
     Page("/console/{org}/limits", (*TENANTS, *READERS)),
     Page("/console/{org}/limits?open=false&subject_type=agent", (*TENANTS, *READERS)),
     Page("/console/{org}/limits/new", MANAGERS),
+    Page("/console/{org}/limits/new?subject=key", MANAGERS),
     Page("/console/{org}/limits/{control}", BILLED),
     Page("/console/{org}/limits/{control}/change", MANAGERS),
     Page("/console/{org}/limits/{control}/freeze", MANAGERS),

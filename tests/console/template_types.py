@@ -6,7 +6,8 @@ The first comment of a template declares its names: `{# page: console.noun.ListP
   `#`, such as `GET /cards/{card_id}#requests` (one of them, where it is a list);
 - `Answer` and an operation: a `console.gateway.Answer` to it, which may be a refusal;
 - a class by its dotted name, or `str`, `int`, `bool` or `any`;
-- any of these with `[]`: a sequence.
+- any of these with `[]`: a sequence;
+- several of them, with ` or ` between them: what one of them answers.
 
 A macro of a noun declares its parameters in the comment above it: `{# number(card: GET /cards/{card_id}): … #}`.
 
@@ -41,8 +42,8 @@ CONSOLE = ROOT / "console"
 DECLARATION = re.compile(r"\{#.*?(?:page: |`page` is an? )(?:console\.)?([\w.]+\w)")
 #: What Jinja itself gives, and the console's own globals.
 ELEMENTS = elements(Assets())
-GIVEN = {"asset", "inlined", "caller", "loop", "super", "range", "self", "may", "language", "gettext", "ngettext"}
-GIVEN |= ELEMENTS.keys()
+GIVEN = {"asset", "inlined", "caller", "loop", "super", "range", "self", "gettext", "ngettext"}
+GIVEN |= {"may", "language", "currencies", *ELEMENTS}
 #: The classes of what filters return, where a template reads an attribute of it.
 FILTERED: dict[str, Any] = {"status": Status, "amount": Amount | None, "moment": Moment | None, "ident": Ident}
 Scope = dict[str, Any]
@@ -127,11 +128,16 @@ class Answered:
 @cache
 def type_named(text: str) -> Any:
     """Return the class that a declaration names; see the module."""
-    if text.endswith("[]"):
-        return Many(type_named(text[:-2]))
     if text.startswith("Answer "):
         found = type_named(text.removeprefix("Answer "))
         return Answered(found.page if isinstance(found, Many) and hasattr(found, "page") else found)
+    if " or " in text:
+        kinds = [type_named(each) for each in text.split(" or ")]
+        many = any(isinstance(kind, Many) for kind in kinds)
+        whole = Schema(*(node for kind in kinds for node in (kind.item if many else kind).nodes))
+        return Many(whole) if many else whole
+    if text.endswith("[]"):
+        return Many(type_named(text[:-2]))
     plain = {"any": Any, "str": str, "int": int, "bool": bool}
     if text in plain:
         return plain[text]

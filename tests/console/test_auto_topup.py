@@ -10,36 +10,19 @@ KEY = "con_auto_topup_0123456789"
 PATH = f"/console/{ORG}/auto-top-up"
 READ, WRITE = "GET /billing/auto-topup", "PUT /billing/auto-topup"
 UNSET = {
-    "organization_id": ORG,
-    "enabled": False,
-    "below": None,
-    "credits": None,
-    "monthly_cap": None,
-    "bought_this_month": "0.00",
-    "payment_method": None,
-    "off_reason": None,
-    "failed_attempts": 0,
-    "next_attempt_at": None,
-    "updated_at": None,
+    **{"organization_id": ORG, "enabled": False, "bought_this_month": "0.00", "failed_attempts": 0},
+    **dict.fromkeys(
+        ("below", "credits", "monthly_cap", "payment_method", "off_reason", "next_attempt_at", "updated_at")
+    ),
 }
 SET = {
     **UNSET,
-    "enabled": True,
-    "below": "50.00",
-    "credits": "500.00",
-    "monthly_cap": "2000.00",
-    "bought_this_month": "1000.00",
-    "payment_method": "pm_1",
-    "updated_at": "2026-11-01T10:00:00Z",
+    **{"enabled": True, "below": "50.00", "credits": "500.00", "monthly_cap": "2000.00"},
+    **{"bought_this_month": "1000.00", "payment_method": "pm_1", "updated_at": "2026-11-01T10:00:00Z"},
 }
 CARD = {
-    "id": "pm_1",
-    "type": "card",
-    "brand": "visa",
-    "last4": "4242",
-    "exp_month": 12,
-    "exp_year": 2050,
-    "is_default": True,
+    **{"id": "pm_1", "type": "card", "brand": "visa", "last4": "4242"},
+    **{"exp_month": 12, "exp_year": 2050, "is_default": True},
 }
 TYPED = {"command": KEY, "below": "50", "credits": "500", "monthly_cap": "2000", "payment_method": "pm_1"}
 
@@ -87,14 +70,14 @@ async def test_reason_for_which_it_was_switched_off_is_text() -> None:
 
 async def test_method_that_is_not_stored_any_more_stays_chosen_and_is_named() -> None:
     page = await shown(api({**SET, "payment_method": "pm_gone"}))
-    assert '<option value="pm_gone" selected>pm_gone (removed)</option>' in page
+    assert '<option value="pm_gone" selected>Removed payment method</option>' in page
 
 
 async def test_page_is_there_when_the_methods_cannot_be_read() -> None:
     away = problem(503, "provider.unavailable")
     page = await shown(api(SET, **{"GET /billing/payment-methods": away}))
     assert "The stored methods cannot be shown now." in page
-    assert '<option value="pm_1" selected>pm_1</option>' in page
+    assert '<option value="pm_1" selected>The present payment method</option>' in page
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """Billing and projects show what the API tells, offer what a state allows, and send what was confirmed."""
 
+import html
 import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -8,21 +9,23 @@ import httpx2
 import pytest
 from fastapi import FastAPI
 
-from console.billing import change as changing, plans, view
+from console.billing import pages
+from console.billing_details.pages import places
 from console.format import Prefs
-from console.forms import blank
-from console.gateway import Answer
+from console.invoice.pages import called
+from console.payment_method.pages import outcomes
 from console.project import view as projects
-from console.topup import view as topup
+from console.topup import pages as topup
+from domain.common.access import Permission
 from runtime.database import Database
 from tests.api.conftest import NewTenant
 from tests.api.test_subscriptions import on
 from tests.console.answering import refused, said
 from tests.console.conftest import signed_in
 from tests.console.fake import ME, ORG, OWN, FakeApi, browser, problem
+from tests.console.rendering import object_page, render
 
 HERE = f"/console/{ORG}/billing"
-NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 PREFS = Prefs()
 LIMITS = {"projects": 5, "deploys": 5, "seats": 3, "api_access": True, "custom_integrations": False}
 
@@ -33,15 +36,8 @@ def usd(amount: str) -> dict[str, str]:
 
 def plan(name: str, title: str, month: str) -> dict[str, Any]:
     prices = [{"interval": "month", "price": usd(month)}]
-    return {
-        "id": name,
-        "name": title,
-        "prices": prices,
-        "credits_per_month": "500.00",
-        "limits": LIMITS,
-        "trial_days": 14,
-        "per_seat": False,
-    }
+    terms = {"credits_per_month": "500.00", "limits": LIMITS, "trial_days": 14, "per_seat": False}
+    return {"id": name, "name": title, "prices": prices, **terms}
 
 
 CONFIG = {"plans": [plan("starter", "Starter", "29.00"), plan("professional", "Professional", "99.00")]}
@@ -51,54 +47,54 @@ TERMS = {
     "net_days": 0,
     "collection_method": "charge_automatically",
 }
+TERMS_OF_PLAN: dict[str, Any] = {
+    **{"plan": "starter", "interval": "month", "price": usd("29.00"), "credits_per_month": "500.00"},
+    **{"is_agreed_price": False, "net_days": 0, "seats": None},
+}
 HELD: dict[str, Any] = {
-    "id": "sub_1",
-    "organization_id": ORG,
-    "plan": "starter",
-    "interval": "month",
-    "price": usd("29.00"),
-    "credits_per_month": "500.00",
-    "is_agreed_price": False,
-    "net_days": 0,
-    "status": "active",
-    "period_start": "2026-11-01T00:00:00Z",
-    "period_end": "2026-12-01T00:00:00Z",
-    "cancel_at_period_end": False,
-    "pending_change": None,
-    "ended_at": None,
-    "trial_ends_at": None,
-    "checkout_url": None,
-    "checkout_expires_at": None,
-    "pay_url": None,
-    "seats": None,
+    **TERMS_OF_PLAN,
+    **{"id": "sub_1", "organization_id": ORG, "status": "active"},
+    **{"period_start": "2026-11-01T00:00:00Z", "period_end": "2026-12-01T00:00:00Z", "cancel_at_period_end": False},
+    "next_charge": {"at": "2026-12-01T00:00:00Z", "price": usd("29.00")},
+    **dict.fromkeys(("pending_change", "ended_at", "trial_ends_at", "checkout_url", "checkout_expires_at", "pay_url")),
 }
 SMALLER = {
-    "kind": "downgrade",
-    "plan": "free",
-    "interval": "month",
-    "price": usd("0.00"),
-    "acts_at": HELD["period_end"],
+    **TERMS_OF_PLAN,
+    **{"kind": "downgrade", "plan": "free", "price": usd("0.00"), "acts_at": HELD["period_end"]},
 }
 PREVIEW = {
-    "plan": "professional",
-    "interval": "month",
-    "price": usd("99.00"),
-    "credits_per_month": "2000.00",
-    "is_agreed_price": False,
-    "net_days": 0,
-    "kind": "upgrade",
-    "acts_at": "2026-11-22T12:00:00Z",
-    "due": usd("21.00"),
-    "unused": usd("8.70"),
-    "credits": "450.00",
-    "seats": None,
+    **TERMS_OF_PLAN,
+    **{"plan": "professional", "price": usd("99.00"), "credits_per_month": "2000.00", "kind": "upgrade"},
+    **{"acts_at": "2026-11-22T12:00:00Z", "due": usd("21.00"), "unused": usd("8.70"), "credits": "450.00"},
 }
 MANAGER = {**ME, "permissions": ["read", "read_billing", "pay", "manage_billing"]}
-NO_SUBSCRIPTION = Answer(status=404, request_id="req_1")
+CARD = {
+    **{"id": "pm_1", "type": "card", "brand": "visa", "last4": "4242"},
+    **{"exp_month": 1, "exp_year": 2050, "is_default": True},
+}
 
 
-def held(**changes: Any) -> view.Held:
-    return view.held_of({**HELD, **changes}, said(CONFIG), PREFS, HERE, NOW, may_change=True)
+def text_of(page: str) -> str:
+    """Return the words of a page, without its tags."""
+    return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", page)).replace("\N{NO-BREAK SPACE}", " ").split())
+
+
+def shown(*permissions: Permission, **changes: Any) -> str:
+    """Return the page of billing for a subscription."""
+    return render(
+        "billing/page.html",
+        object_page(title="Billing", here=HERE),
+        *permissions,
+        subscription=said({**HELD, **changes}),
+        entitlements=said({"organization_id": ORG, "plan": "starter", "data": []}),
+        config=said(CONFIG),
+        upcoming=refused(503, "internal"),
+        invoices=said({"data": [], "next_cursor": None}),
+        commands=pages.commands_of({**HELD, **changes}) if permissions else frozenset(),
+        confirming=False,
+        named=pages.named(said(CONFIG)),
+        called=called,
+    )
 
 
 @pytest.mark.parametrize(
@@ -114,149 +110,129 @@ def held(**changes: Any) -> view.Held:
     ],
 )
 def test_commands_are_those_of_the_state(changes: dict[str, Any], offered: set[str]) -> None:
-    assert plans.commands_of({**HELD, **changes}) == offered
+    assert pages.commands_of({**HELD, **changes}) == offered
 
 
-def test_subscription_says_what_the_next_bill_is() -> None:
-    assert (
-        held().next
-        == "The next bill is on Dec 1, 2026, in 8 days: 29.00\N{NO-BREAK SPACE}USD, plus tax where it applies."
-    )
+def test_subscription_says_what_comes_next() -> None:
+    assert "The next bill is on Dec 1, 2026, " in text_of(shown())
+    assert ": 29.00 USD, plus tax where it applies." in text_of(shown())
+    assert "It ends on Dec 1, 2026, " in text_of(shown(cancel_at_period_end=True))
+    assert "The plan changes to Free on Dec 1, 2026, " in text_of(shown(pending_change=SMALLER))
+    assert "The next bill is due on Dec 1, 2026, " in text_of(shown(net_days=30))
+    assert "The next bill" not in shown(next_charge=None)
 
 
-def test_cancelled_subscription_says_when_it_ends() -> None:
-    assert held(cancel_at_period_end=True).next.startswith("It ends on Dec 1, 2026")
+def test_who_may_not_change_the_subscription_is_offered_nothing() -> None:
+    checkout = "https://x.test/cs_1"
+    offered = shown(Permission.MANAGE_BILLING, checkout_url=checkout)
+    assert all(f'href="{HERE}/{each}"' in offered for each in ("cancel", "end"))
+    assert checkout in offered
+    plain = shown(checkout_url=checkout)
+    assert not any(each in plain for each in (f"{HERE}/cancel", f"{HERE}/end", checkout))
 
 
-def test_who_may_not_change_it_is_offered_nothing() -> None:
-    shown = view.held_of({**HELD, "checkout_url": "https://x.test"}, said(CONFIG), PREFS, HERE, NOW, may_change=False)
-    assert (shown.change, shown.cancel, shown.end, shown.resume, shown.checkout) == ("", "", "", "", None)
+def test_section_that_cannot_be_read_says_so() -> None:
+    assert "Upcoming invoice Not available right now." in text_of(shown())
 
 
-def test_comparison_shows_the_price_that_was_agreed() -> None:
-    answers = {
-        "config": said(CONFIG),
-        "subscription": said(HELD),
-        "terms": said(TERMS),
-        "entitlements": said({"plan": "starter"}),
+async def page_at(path: str, **answers: Any) -> str:
+    """Return a page below billing, for a member who manages it."""
+    known = {
+        f"GET_/organizations/{ORG}/billing-terms": (200, TERMS),
+        "GET_/billing/entitlements": (200, {"organization_id": ORG, "plan": "starter", "data": []}),
+        "GET_/billing/payment-methods": (200, {"data": [CARD]}),
     }
-    starter, professional = plans.page(answers, PREFS, HERE, may_change=True).plans
-    assert (starter.current, starter.prices[0].href) == (True, "")
-    assert (str(professional.prices[0].amount), professional.prices[0].agreed) == ("80.00\N{NO-BREAK SPACE}USD", True)
-    assert professional.prices[0].href == f"{HERE}/change?plan=professional&interval=month"
+    async with browser(api(**known | answers), signed_in=True) as client:
+        return (await client.get(f"{HERE}/{path}")).text
 
 
-def test_switch_shows_the_prices_of_a_year_with_what_they_save() -> None:
+async def test_comparison_shows_the_price_that_was_agreed() -> None:
+    page = await page_at("plans")
+    assert "80.00 USD Billed monthly Agreed price" in text_of(page)
+    assert f"{HERE}/change?plan=professional&amp;interval=month" in page
+    assert f"{HERE}/change?plan=starter" not in page
+
+
+async def test_switch_shows_the_prices_of_a_year_with_what_they_save() -> None:
     yearly = plan("starter", "Starter", "29.00")
     yearly["prices"].append({"interval": "year", "price": usd("290.00")})
-    answers = {name: said(body) for name, body in (("config", {"plans": [yearly]}), ("terms", TERMS))}
-    answers |= {"subscription": said(HELD), "entitlements": said({"plan": "starter"})}
-    by_month, by_year = [
-        plans.page(answers, PREFS, HERE, may_change=True, interval=each) for each in ("anything", "year")
-    ]
-    assert [tab.label for tab in by_year.intervals if tab.current] == ["Yearly"]
-    assert by_year.intervals[1].href == f"{HERE}/plans?interval=year"
-    (price,) = [each.price for each in by_year.plans]
-    assert price is not None
-    assert (price.amount.number, price.saved, price.part) == (
-        "290.00",
-        "58.00\N{NO-BREAK SPACE}USD less than 12 months",
-        "16%",
-    )
-    assert (price.label, price.href) == ("Switch to yearly", f"{HERE}/change?plan=starter&interval=year")
-    (price,) = [each.price for each in by_month.plans]
-    assert price is not None
-    assert (price.amount.number, price.saved, price.href) == ("29.00", "", "")
+    config = {"GET_/billing/config": (200, {"plans": [yearly]})}
+    by_month, by_year = [await page_at(f"plans?interval={each}", **config) for each in ("anything", "year")]
+    assert f'href="{HERE}/plans?interval=year" aria-current="page"' in by_year
+    assert "290.00 USD Billed yearly Save 16% 58.00 USD less than 12 months" in text_of(by_year)
+    assert f'href="{HERE}/change?plan=starter&amp;interval=year">Switch to yearly' in by_year
+    assert "Save" not in by_month
 
 
 def test_plans_of_which_the_cheaper_one_has_more_of_something_are_told_apart() -> None:
     premium = {**plan("premium", "Premium", "5.00"), "credits_per_month": "0.00"}
     starter = {**plan("starter", "Starter", "29.00"), "limits": {**LIMITS, "projects": 1, "deploys": 1}}
     largest = {**plan("whole", "Whole", "99.00"), "limits": dict.fromkeys(LIMITS)}
-    assert plans.differences([premium, starter, largest], PREFS) == (
+    assert pages.differences([premium, starter, largest]) == (
         "Premium has more projects (5 instead of 1) and deployments (5 instead of 1);"
         " Starter has more credits a month (500 instead of 0).",
     )
 
 
-def test_every_package_that_is_sold_is_offered_once_with_what_it_saves() -> None:
-    sold = [("large", "2000.00", "149.90"), ("pack_100", "100.00", "10.00"), ("small", "100.00", "9.90")]
-    packages = [{"id": name, "name": name, "credits": credits, "price": usd(cost)} for name, credits, cost in sold]
-    config = {**PAYABLE, "packages": packages}
-    answers = {"config": said(config), "methods": said({"data": []}), "balance": refused(503, "internal")}
-    page = topup.page(answers, blank(), blank(), PREFS, "/top-up", quoted=None)
-    assert [(name, more.replace("\N{NO-BREAK SPACE}", " ")) for name, _, more in page.packages[:-1]] == [
-        ("small", "9.90 USD. Save 1%"),
-        ("pack_100", "10.00 USD"),
-        ("large", "149.90 USD. Save 25%"),
+def test_package_is_offered_with_its_price_per_credit_unless_another_costs_less() -> None:
+    sold = [
+        ("large", "2000.00", "149.90", "0.07495"),
+        ("pack_100", "100.00", "10.00", "0.1"),
+        ("small", "100.00", "9.90", "0.099"),
+    ]
+    offered = [
+        {"id": name, "name": name, "credits": credits, "price": usd(cost), "price_per_credit": usd(each)}
+        for name, credits, cost, each in sold
+    ]
+    assert [tuple(text_of(each) for each in option) for option in topup.packages(offered, usd("0.10"))] == [
+        ("small", "Small: 100 credits", "9.90 USD, 0.099 USD per credit"),
+        ("large", "Large: 2,000 credits", "149.90 USD, 0.07495 USD per credit. Save 25%"),
+        ("own", "Custom amount", "0.10 USD per credit. Enter the number below"),
     ]
 
 
-def asked(
-    subscription: Answer, *, config: Any = CONFIG, seats: str = "", preview: Any = PREVIEW, **changes: Any
-) -> changing.Change:
-    answers = {
-        "config": said(config),
-        "subscription": subscription,
-        "terms": said({**TERMS, **changes}),
-        "methods": said(
-            {"data": [{"id": "pm_1", "brand": "visa", "type": "card", "last4": "4242", "is_default": True}]}
-        ),
-        "preview": said(preview) if subscription.ok else Answer(status=404, request_id="req_1"),
-    }
-    chosen = {"plan": "professional", "interval": "month"} | ({"seats": seats} if seats else {})
-    return changing.page(answers, chosen, blank(), PREFS, HERE, "")
+CHANGE = "change?plan=professional&interval=month"
+NEW = {"GET_/billing/subscription": problem(404, "not_found")}
 
 
-def test_change_shows_every_amount_of_the_preview_and_sends_what_is_due() -> None:
-    page = asked(said(HELD))
-    amounts = {line.label: str(line.amount).replace("\N{NO-BREAK SPACE}", " ") for line in page.lines}
-    assert amounts == {
-        "Credit for unused time": "8.70 USD",
-        "Due today, excluding tax": "21.00 USD",
-        "Credits added now": "450.00 credits",
-        "From then on, a month": "99.00 USD",
-        "Credits a month": "2,000.00 credits",
-    }
-    assert ("max_amount", "21.00") in page.sent
-    assert page.label == "Change to Professional, pay 21.00\N{NO-BREAK SPACE}USD"
-    assert page.payment_options == ()
+async def test_change_shows_every_amount_of_the_preview_and_sends_what_is_due() -> None:
+    page = await page_at(CHANGE, **{"GET_/billing/subscription/preview": (200, PREVIEW)})
+    assert (
+        "Credit for unused time 8.70 USD Due today, excluding tax 21.00 USD Credits added now 450.00 credits "
+        "From then on 99.00 USD a month Credits a month 2,000.00 credits "
+        "The new plan starts when this payment succeeds."
+    ) in text_of(page)
+    assert '<input type="hidden" name="max_amount" value="21.00">' in page
+    assert "Change to Professional, pay 21.00 USD" in text_of(page)
+    assert 'name="by"' not in page
 
 
-def test_new_subscription_names_the_agreed_price_and_the_stored_method() -> None:
-    page = asked(NO_SUBSCRIPTION)
-    assert page.label == "Subscribe for 80.00\N{NO-BREAK SPACE}USD a month"
-    assert [value for value, _, _ in page.payment_options] == ["stored", "page"]
-    assert page.trial == "Start a trial of 14 days"
+async def test_new_subscription_names_the_agreed_price_and_the_stored_method() -> None:
+    page = await page_at(CHANGE, **NEW)
+    assert "Subscribe for 80.00 USD a month" in text_of(page)
+    assert re.findall(r'name="by" value="(\w+)"', page) == ["stored", "page"]
+    assert all(each in text_of(page) for each in ("Start a trial of 14 days", "Visa ending in 4242"))
 
 
-def test_plan_that_is_sold_by_the_seat_costs_its_price_for_each_of_them() -> None:
+async def test_plan_that_is_sold_by_the_seat_costs_its_price_for_each_of_them() -> None:
     team = {**plan("professional", "Team", "12.00"), "per_seat": True, "limits": {**LIMITS, "seats": 200}}
-    config = {"plans": [CONFIG["plans"][0], team]}
-    page = asked(NO_SUBSCRIPTION, config=config, seats="7", plan_prices=[])
-    assert (page.by_seat, page.label) == (True, "Subscribe for 84.00\N{NO-BREAK SPACE}USD a month")
-    assert [line.label for line in page.lines] == ["Team, 7 seats, a month, plus tax", "Credits a month"]
-    assert str(page.lines[1].amount).startswith("3,500.00")
-    assert ("seats", "7") in page.sent
-    assert asked(NO_SUBSCRIPTION, config=config, plan_prices=[]).why == (
-        "This plan is priced per seat. Enter the number of seats."
-    )
-    changed = asked(said({**HELD, "plan": "professional", "seats": 3}), config=config, preview={**PREVIEW, "seats": 7})
-    assert "From then on, 7 seats, a month" in [line.label for line in changed.lines]
-    answers = {name: said(body) for name, body in (("config", config), ("terms", TERMS))}
-    answers |= {"subscription": said({**HELD, "plan": "professional"}), "entitlements": said({"plan": "professional"})}
-    shown = plans.page(answers, PREFS, HERE, may_change=True).plans[1]
-    assert (shown.prices[0].every, shown.prices[0].label, shown.seats) == (
-        "a seat a month",
-        "Change seats",
-        "Up to 200",
-    )
+    config = {"GET_/billing/config": (200, {"plans": [CONFIG["plans"][0], team]})}
+    terms = {f"GET_/organizations/{ORG}/billing-terms": (200, {**TERMS, "plan_prices": []})}
+    page = await page_at(f"{CHANGE}&seats=7", **NEW, **config, **terms)
+    assert "Plan Team Seats 7 Price, excluding tax 84.00 USD a month Credits a month 3,500.00 credits" in text_of(page)
+    assert '<input type="hidden" name="seats" value="7">' in page
+    assert "Enter the number of seats." in await page_at(CHANGE, **NEW, **config, **terms)
+    held = {"GET_/billing/subscription": (200, {**HELD, "plan": "professional"})}
+    plans = text_of(await page_at("plans", **held, **config, **terms))
+    assert all(each in plans for each in ("12.00 USD Per seat, billed monthly", "Change seats", "People: Up to 200"))
 
 
-def test_new_subscription_on_net_terms_asks_for_no_method() -> None:
-    page = asked(NO_SUBSCRIPTION, collection_method="send_invoice", net_days=30)
-    assert (page.payment_options, page.trial) == ((), "")
-    assert page.sentences[0] == "Payment is requested, due 30 days after the invoice."
+async def test_new_subscription_on_net_terms_asks_for_no_method() -> None:
+    terms = (200, {**TERMS, "collection_method": "send_invoice", "net_days": 30})
+    page = await page_at(CHANGE, **NEW, **{f"GET_/organizations/{ORG}/billing-terms": terms})
+    assert "Payment is requested, due 30 days after the invoice." in page
+    assert 'name="by"' not in page
+    assert "trial" not in page
 
 
 def limit(used: int, of: int | None) -> dict[str, int | None]:
@@ -410,7 +386,9 @@ PAYABLE = {
     "providers": [{"name": "stripe"}, {"name": "crypto"}],
     "crypto_assets": ["BTC"],
     "credit_price": usd("0.10"),
-    "packages": [{"id": "small", "name": "small", "credits": "100.00", "price": usd("9.00")}],
+    "packages": [
+        {"id": "small", "name": "small", "credits": "100.00", "price": usd("9.00"), "price_per_credit": usd("0.09")}
+    ],
 }
 
 
@@ -430,7 +408,7 @@ async def test_credits_are_bought_at_the_total_that_was_shown(
     tax = {"code": "VAT", "category": "standard", "rate": "0.19", "amount": "1.90"}
     quote = {"credits": "100.00", "currency": "USD", "subtotal": "9.50", "total": "11.90", "tax": tax, "rate": None}
     quote["fee"] = "0.50"
-    methods = {"data": [{"id": "pm_1", "kind": "card", "brand": "visa", "last4": "4242", "is_default": True}]}
+    methods = {"data": [CARD]}
     changed = problem(422, "request.invalid", "The total is 12.00 USD now.", field="total")
     fake = api(
         **{
@@ -520,3 +498,21 @@ async def test_subscribed_organization_sees_its_plan_and_what_a_change_costs(
     assert (same.status_code, "already" in same.text) == (422, True)
     assert [(await page(f"/{way}")).status_code for way in ("cancel", "end", "resume")] == [200, 200, 409]
     await owner.browser.aclose()
+
+
+def test_countries_are_picked_by_name_and_an_unknown_code_stays_chosen() -> None:
+    known = dict(places("DE"))
+    assert (known["DE"], known[""], known.get("EU")) == ("Germany", "Not set", None)
+    assert ("X1", "X1") in places("X1")
+
+
+def test_payments_by_method_are_ranked_by_their_number() -> None:
+    def row(provider: str, method: str | None, *counts: str) -> dict[str, Any]:
+        values = [
+            {"metric": f"payments.{name}", "value": n} for name, n in zip(("succeeded", "failed"), counts, strict=True)
+        ]
+        return {"group": {"provider": provider, "method": method}, "values": values}
+
+    rows = [row("crypto", None, "1", "0"), row("stripe", "sepa_debit", "3", "1"), row("paypal", None, "0", "0")]
+    found = [(each.label, each.text, each.width) for each in outcomes(rows)]
+    assert found == [("Direct debit", "3 of 4", "75.00"), ("Coins", "1 of 1", "100.00")]

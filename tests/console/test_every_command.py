@@ -6,7 +6,7 @@ import pytest
 
 from console.format import Prefs
 from console.forms import Form, FormState, blank
-from console.invoice import issuing
+from console.invoice import pages as invoices
 from console.nouns import ROUTES
 from console.payment import acts as payments
 from console.platform.reputation import view as reputation
@@ -56,13 +56,13 @@ def test_draft_has_the_lines_that_were_filled_and_numbers_as_numbers() -> None:
         values={"organization_id": "org_1", "currency": "USD", "description_2": "Work", "unit_amount_2": "9.50"}
     )
 
-    assert issuing.draft(form)["lines"] == [{"description": "Work", "quantity": 1, "unit_amount": "9.50"}]
-    assert issuing.names(form)["lines.0.unit_amount"] == "unit_amount_2"
+    assert invoices.draft(form)["lines"] == [{"description": "Work", "quantity": 1, "unit_amount": "9.50"}]
+    assert invoices.names(form)["lines.0.unit_amount"] == "unit_amount_2"
 
 
 def test_period_to_pay_is_sent_in_days_and_left_out_where_nothing_was_typed() -> None:
-    assert issuing.draft(Form(values={"due_days": "14"}))["due_in"] == "P14D"
-    assert "due_in" not in issuing.draft(Form(values={}))
+    assert invoices.draft(Form(values={"due_days": "14"}))["due_in"] == "P14D"
+    assert "due_in" not in invoices.draft(Form(values={}))
 
 
 @pytest.mark.parametrize(

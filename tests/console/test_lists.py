@@ -147,15 +147,6 @@ async def test_form_reads_one_page_of_agents_and_takes_the_id_of_any_other() -> 
     assert '<input id="f-agent_id" name="agent_id" type="text"' in page.text
 
 
-async def test_form_of_a_limit_chooses_among_as_many_as_other_forms_do() -> None:
-    api = Many(answers={"GET /me": (200, {**ME, "permissions": ["read", "manage_spending"]})})
-    async with browser(api, signed_in=True) as client:
-        page = await client.get(f"{HERE}/limits/new")
-    assert '<option value="agent:row_0">Agent: Agent 0</option>' in page.text
-    queries = {name: query["limit"] for name, _, query in api.asked if name in {"GET /agents", "GET /departments"}}
-    assert queries == {"GET /agents": "50", "GET /departments": "50"}
-
-
 async def test_earnings_are_shown_page_by_page_with_the_totals_of_all_agents() -> None:
     payable = {"currency": "USD", "available": "70.00", "pending": "0.00", "frozen": "0.00"}
     preview = {"account": None, "refused": "payout.no_account", "detail": "No.", "payable": [payable]}

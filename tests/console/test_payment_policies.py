@@ -6,8 +6,8 @@ import pytest
 
 from console.format import Prefs
 from console.forms import Form
-from console.payment_policy import terms
-from console.purchase_method import view as methods
+from console.payment_policy import pages as policies
+from console.purchase_method import pages as methods
 from tests.console.fake import ME, ORG, OWN, FakeApi, browser, problem
 
 KEY = "con_payment_policy_0123456789"
@@ -43,21 +43,15 @@ def api(**answers: Any) -> FakeApi:
 
 
 def test_policy_is_submitted_unchanged() -> None:
-    typed = {name: value for name, value in terms.typed(POLICY).items() if name != "version"}
-    assert set(typed) <= set(terms.FIELDS)
-    sent = terms.policy(Form(values=typed))
-    wanted = {name: POLICY[name] for name in sent}
-    assert sent == wanted
-
-
-def test_kinds_are_case_insensitive_and_unknown_ones_are_refused_by_the_api() -> None:
-    assert terms.kinds("CARD, ton  usdc,cash") == ["card", "TON", "USDC", "cash"]
+    sent = policies.policy(Form(values=policies.typed(POLICY)))
+    assert sent == {name: POLICY[name] for name in sent} | {"subject": {"type": "organization", "id": ORG}}
 
 
 @pytest.mark.parametrize(
     ("typed", "sent"),
     [
         ({}, None),
+        ({"fee_currency": "USD"}, None),
         ({"fee_share": "2.9"}, {"share": "0.029", "fixed": None, "currency": None}),
         ({"fee_fixed": "0.30", "fee_currency": "USD"}, {"share": "0", "fixed": "0.30", "currency": "USD"}),
         ({"fee_share": "a lot"}, {"share": "a lot", "fixed": None, "currency": None}),
@@ -79,7 +73,7 @@ async def test_change_applies_to_the_version_shown_and_refusals_name_their_field
     async with browser(fake, signed_in=True) as client:
         page = await client.get(f"{BASE}/{POLICY['id']}/change")
         assert "Casino\nBets" in page.text
-        fields = {**terms.typed(POLICY), "command": KEY}
+        fields = {**policies.typed(POLICY), "command": KEY}
         answer = await client.post(f"{BASE}/{POLICY['id']}/change", data=fields, headers=OWN)
     assert answer.status_code == 422
     assert 'id="f-two_persons_above-error"' in answer.text

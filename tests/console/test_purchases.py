@@ -6,7 +6,7 @@ import pytest
 from fastapi import FastAPI
 
 from runtime.database import Database
-from tests.api.conftest import NewTenant, good
+from tests.api.conftest import NewTenant, good, new_key
 from tests.api.purchasing import budget, paid, proposed
 from tests.console.conftest import signed_in
 from tests.console.strict import read
@@ -21,8 +21,10 @@ async def test_purchase_refused_by_two_budgets_is_approved_on_the_home_page(
     studio = await new_tenant("owner", "agent")
     policy = {"subject": {"type": "organization"}, "approval_above": "5"}
     good(await studio.owner.ask("PUT", "/payment-policies", json=policy))
-    whole = await budget(database, studio.org_id, week=9)
+    whole = await budget(database, studio.org_id, week=9, pools={"pools_of": "week", "reserve": 100})
     own = await budget(database, studio.org_id, ("agent", studio.agent_id), day=8)
+    earlier = await proposed(studio.agent, studio.agent_id, "10")
+    good(await studio.owner.post(f"/purchase-orders/{earlier['id']}/refuse", {}, key=new_key()))
     order = await proposed(studio.agent, studio.agent_id, "10")
     owner = await signed_in(app, "owner", studio.owner.token)
     base = f"/console/{studio.org_id}"
@@ -34,6 +36,10 @@ async def test_purchase_refused_by_two_budgets_is_approved_on_the_home_page(
         True,
         True,
     )
+    # The approver sees what is left of both budgets, the agent's own first, and what the agent bought before.
+    shown = re.findall(rf'class="row" href="{base}/(budgets|purchases)/(\w+)"', page.text)
+    assert shown == [("budgets", own), ("budgets", whole), ("purchases", earlier["id"])]
+    assert page.text.count("8.00\u00a0USD left of 8.00\u00a0USD") == 2
     fields = {"command": await owner.form(path), "digest": order["digest"], "reason": "The launch."}
     refusing: set[str] = set()
     for _ in (whole, own):

@@ -158,11 +158,12 @@ def test_cells_say_the_head_of_their_column_and_no_more():
     rows = rendered(
         "{% call ui.table('T', (('Work', ''), (x, 'num'), ('', ''))) %}"
         "<tr><th scope='row'>{{ x }}</th><td>1</td><td></td></tr>"
-        "<tr><th scope='row'>b</th><td>2</td></tr>{% endcall %}",
+        "<tr><th scope='row'>b</th><td>2</td></tr>"
+        '<tr><th scope="row" colspan="2">c</th><td></td></tr>{% endcall %}',
         x='"><td>',
     )
     assert rows.count('<td data-label="&#34;&gt;&lt;td&gt;">') == 2
-    assert rows.count("<td") == 3
+    assert rows.count("<td") == 4
 
 
 ATTACKS = [

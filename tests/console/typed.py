@@ -100,7 +100,7 @@ _POLICY = "/console/{org}/payment-policies/{policy}/change"
 _NAMES = ("vendors", "categories")
 _POLICY_AMOUNTS = ("free_first_above", "per_purchase", "approval_above", "two_persons_above")
 _END = (datetime.now(UTC) + timedelta(days=30)).date().isoformat()
-_FEE = ("fee_share", "fee_fixed", "fee_currency")
+_FEE = ("fee_share", "fee_fixed")
 _RULE: dict[str, Any] = {
     **each("threshold", "cool_down", "ladder_0_after", ladder_0_role="owner"),
     **each("period", type="runs_out_within", threshold="", measure=""),
@@ -130,7 +130,7 @@ FORMS = (
         "/{org}/settings/billing/profile",
         "owner",
         shown={"legal_name": None, "line1": None, "line2": None, "city": None},
-        checked=each("postal_code", "region", "country", "vat_id", "email"),
+        checked=each("postal_code", "region", "vat_id", "email"),
     ),
     Typed(
         "/console/{org}/settings/billing",
@@ -170,7 +170,7 @@ FORMS = (
         "operator",
         whole={"organization_id": "{org}", "currency": "USD", "description_1": "Work", "unit_amount_1": "9.50"},
         shown={"description_1": "", "note": ""},
-        checked=each("organization_id", "currency", "due_days", *_LINE),
+        checked=each("due_days", *_LINE),
     ),
     Typed(
         "/console/platform/keys/new",
@@ -339,12 +339,12 @@ FORMS = (
         checked=each("daily_amount", "currency", "floor", "ceiling", "reinvest"),
     ),
     Typed(
-        "/console/{org}/budgets/new",
+        "/console/{org}/budgets/new?subject=run",
         "/{org}/budgets/new",
         "owner",
         whole={"subject": "run", "subject_id": "run-#", "currency": "CREDIT", "time_zone": "UTC", "week_amount": "5"},
         shown={"subject_id": "", "reason": ""},
-        checked=each("currency", "time_zone", "per_spend", "thresholds", *_POOLS, *_WINDOW),
+        checked=each("time_zone", "per_spend", "thresholds", *_POOLS, *_WINDOW),
     ),
     Typed(
         "/console/{org}/budgets/{budget}/change",
@@ -369,12 +369,12 @@ FORMS = (
         shown={"reason": ""},
     ),
     Typed(
-        "/console/{org}/limits/new",
+        "/console/{org}/limits/new?subject=run",
         "/{org}/limits/new",
         "owner",
         whole={"subject": "run", "subject_id": "run-#", "currency": "CREDIT", "time_zone": "UTC", "month_amount": "5"},
         shown={"subject_id": "", "reason": ""},
-        checked=each("currency", "time_zone", "per_spend", "thresholds", *_WINDOW),
+        checked=each("time_zone", "per_spend", "thresholds", *_WINDOW),
     ),
     Typed(
         "/console/{org}/limits/{control}/change",
@@ -391,18 +391,18 @@ FORMS = (
             "owner",
             whole={f"{what}_{other}": "" for what in _NAMES},
             shown={"crypto_reasoning": _POLICY, **{f"{what}_{how}": _POLICY for what in _NAMES}},
-            checked=each("currency", "answer_within", "methods", "crypto_fallbacks", *_POLICY_AMOUNTS),
+            checked=each("answer_within", *_POLICY_AMOUNTS),
         )
         for how, other in (("allowed", "refused"), ("refused", "allowed"))
     ),
     *(
         Typed(
-            "/console/{org}/payment-policies/new",
+            "/console/{org}/payment-policies/new?subject=agent",
             "/{org}/payment-policies/new",
             "owner",
-            whole={"subject": "agent:{own_agent}", **{f"{what}_{other}": "" for what in _NAMES}},
+            whole={"subject": "agent", "subject_id": "{own_agent}", **{f"{what}_{other}": "" for what in _NAMES}},
             shown={"crypto_reasoning": None, **{f"{what}_{how}": None for what in _NAMES}},
-            checked=each("currency", "answer_within", "methods", "crypto_fallbacks", *_POLICY_AMOUNTS),
+            checked=each("answer_within", *_POLICY_AMOUNTS),
             make=Made.seller,
         )
         for how, other in (("allowed", "refused"), ("refused", "allowed"))

@@ -1,1 +1,0 @@
-"""Budgets of an organization: pools, what is left of them, what counts in them and what they refused."""
