@@ -13,13 +13,16 @@ from jinja2 import nodes
 
 from console import texts
 from console.assets import SCRIPTS
-from console.format import Prefs
+from console.format import TITLES, Prefs, titled
 from console.notices import NOTICES
 from console.reader import Reader, set_reader
 from console.status import STATUSES
 from console.texts import _, ngettext
 from dev import catalogue
+from domain.common.accounts import _PLATFORM_FAMILIES, _PLATFORM_KINDS
+from domain.common.calendar import Window
 from domain.escrow.actions import EscrowAction
+from domain.insight.report import ReportSchedule
 from tests.console.fake import ME, ORG, PAGE, FakeApi, browser
 from tests.console.template_types import CONSOLE, parsed
 from tests.console.test_cards import ANSWERS as CARD_ANSWERS, BASE as CARDS, CARD, ID as CARD_ID
@@ -107,14 +110,20 @@ def unmarked(path: Path) -> Iterator[str]:
         for node in ast.walk(tree)
         if isinstance(node, ast.JoinedStr)
         for call in ast.walk(node)
-        if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id in _MARKS
+        if isinstance(call, ast.Call) and _is_mark(call)
         for part in ast.walk(call)
     }
     for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and _is_mark(node) and any(isinstance(each, ast.JoinedStr) for each in node.args):
+            yield f"{path.relative_to(CONSOLE)}:{node.lineno}: {ast.unparse(node)}"
         if not isinstance(node, ast.Constant) or not isinstance(node.value, str) or id(node) in silent:
             continue
         if _is_text(node.value):
             yield f"{path.relative_to(CONSOLE)}:{node.lineno}: {node.value}"
+
+
+def _is_mark(call: ast.Call) -> bool:
+    return isinstance(call.func, ast.Name) and call.func.id in _MARKS
 
 
 def _is_text(constant: str) -> bool:
@@ -168,6 +177,11 @@ def test_every_notice_and_status_is_in_the_catalogues() -> None:
     shown = {status for noun in STATUSES.values() for status in noun.values()}
     assert {sentence for _tone, sentence in NOTICES.values()} - every == set()
     assert {text for each in shown for text in (each.word, each.sentence) if text} - every == set()
+
+
+def test_every_account_window_and_noun_has_a_title_in_the_catalogues() -> None:
+    platform = (*_PLATFORM_KINDS, *_PLATFORM_FAMILIES, *Window, *ReportSchedule, *STATUSES)
+    assert {titled(str(each)) for each in platform} <= {*TITLES}
 
 
 @for_each("language", lambda: texts.LANGUAGES or ("en",))
