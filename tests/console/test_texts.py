@@ -184,6 +184,11 @@ def test_every_account_window_and_noun_has_a_title_in_the_catalogues() -> None:
     assert {titled(str(each)) for each in platform} <= {*TITLES}
 
 
+def test_no_text_is_a_half_of_a_sentence() -> None:
+    forms = [form for text in catalogue.texts() for form in ((text,) if isinstance(text, str) else text)]
+    assert [form for form in forms if form != form.strip()] == []
+
+
 @for_each("language", lambda: texts.LANGUAGES or ("en",))
 def test_a_catalogue_has_the_texts_of_the_console_and_translates_them_all(language: str) -> None:
     if language == "en":
