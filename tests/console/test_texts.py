@@ -23,6 +23,7 @@ from domain.common.accounts import _PLATFORM_FAMILIES, _PLATFORM_KINDS
 from domain.common.calendar import Window
 from domain.escrow.actions import EscrowAction
 from domain.insight.report import ReportSchedule
+from domain.messages.changes import TOPICS
 from tests.console.fake import ME, ORG, PAGE, FakeApi, browser
 from tests.console.template_types import CONSOLE, parsed
 from tests.console.test_cards import ANSWERS as CARD_ANSWERS, BASE as CARDS, CARD, ID as CARD_ID
@@ -93,8 +94,8 @@ _WORDS = re.compile(r"\W*[A-Z][a-z']+([ .:,]|$)|\W*[a-z]+ [a-z]+\b[^=<{]*$")
 #: Names of classes, names that are the same in every language, and words of HTTP.
 _NAMES = {
     *("Me", "Visit", "Choice", "Accept", "Authorization", "Host", "Location", "Site", "Vary", "Bearer", "Infinity"),
-    *("Bitcoin", "Ether", "Toncoin", "PayPal", "Visa", "Mastercard", "American Express", "Codeium"),
-    *("Deutsch", "English"),
+    *("Bitcoin", "Ether", "Toncoin", "PayPal", "Visa", "Mastercard", "American Express", "Codeium", "Stripe"),
+    *("Deutsch", "English", "Beancount", "Xero", "Temporal"),
 }
 #: Whole tables that `dev.catalogue` reads as they are.
 _TABLES = frozenset({"notices.py", "status.py"})
@@ -127,7 +128,8 @@ def _is_mark(call: ast.Call) -> bool:
 
 
 def _is_text(constant: str) -> bool:
-    return constant.strip() not in _NAMES and _WORDS.match(constant) is not None
+    is_named = constant.strip() in _NAMES or TOPICS.issuperset(constant.split())
+    return not is_named and _WORDS.match(constant) is not None
 
 
 def _is_silent(node: ast.AST) -> bool:
