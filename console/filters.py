@@ -12,6 +12,7 @@ from babel import Locale
 from jinja2 import Environment
 
 from console import format as written
+from console.agent.prices import job_price, offer_price
 from console.format import Amount, Ident, Moment
 from console.reader import reader
 from console.status import STATUSES, Status, status_of
@@ -61,6 +62,13 @@ def status(value: str | Status, noun: str) -> Status:
 def statuses(noun: str) -> tuple[tuple[str, str], ...]:
     """Return all statuses of a noun as options of a select, with "Any" first."""
     return (("", _("Any")), *((value, gettext(shown.word)) for value, shown in STATUSES[noun].items()))
+
+
+def rounded(value: float | None, places: int = 2) -> str:
+    """Write a score with so many decimals, so that scores below each other compare."""
+    if value is None:
+        return NOTHING
+    return written.digits_of(Decimal(str(value)).quantize(Decimal(1).scaleb(-places)), reader().prefs, least=places)
 
 
 _PER = {
@@ -160,6 +168,9 @@ FILTERS: Mapping[str, Callable[..., Any]] = {
     "total": total,
     "share": share,
     "link": link,
+    "rounded": rounded,
+    "job_price": job_price,
+    "offer_price": offer_price,
     "pairs": items,
     "titled": written.titled,
     "listed": written.joined,

@@ -5,6 +5,7 @@ They are Python and no macros, because a list calls them hundreds of times. Ever
 
 from collections.abc import Callable, Mapping
 from typing import Any
+from zlib import crc32
 
 from markupsafe import Markup, escape
 
@@ -22,6 +23,9 @@ from console.format import Amount, Ident, Moment
 from console.mentions import Sentence
 from console.status import Status
 from console.texts import _, gettext
+
+#: Colours of discs with initials.
+_COLOURS = 6
 
 
 def translated(text: str, /, **values: Any) -> str:
@@ -82,6 +86,14 @@ def left(at: Moment, words: str, seconds: int) -> Markup:
     """Write how long it is until a time; `countdown.js` counts where there are seconds left."""
     timer = f' role="timer" data-left="{seconds}"' if seconds > 0 else ""
     return Markup(f'<time datetime="{escape(at.iso)}" title="{escape(at.exact)}"{timer}>{escape(words)}</time>')
+
+
+def disc(name: str, id: str) -> Markup:
+    """Write the initials of an agent, in a colour of its id; its name stands next to it."""
+    words = [word for word in name.split() if word[0].isalnum()] or ["?"]
+    initials = "".join(word[0] for word in words[:2]).upper()
+    colour = f"f{crc32(id.encode()) % _COLOURS + 1}"
+    return Markup(f'<span class="disc {colour}" aria-hidden="true">{escape(initials)}</span>')
 
 
 def tally(count: object) -> Markup:
@@ -165,5 +177,5 @@ def of_assets(assets: Assets) -> Mapping[str, Callable[..., Markup]]:
 
 def elements(assets: Assets) -> dict[str, Callable[..., Any]]:
     """Return all of them by their names in templates."""
-    plain = (other, cut, prose, dash, money, moment, ago, left, tally, link, run, external)
+    plain = (other, cut, prose, dash, money, moment, ago, left, disc, tally, link, run, external)
     return {each.__name__: each for each in plain} | dict(of_assets(assets)) | {"_": translated}

@@ -6,7 +6,7 @@ around: title, crumbs, addresses, the form. Values that a page computes are adde
 """
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from starlette.responses import Response
@@ -14,7 +14,7 @@ from starlette.routing import Route
 
 from console import lists, picker
 from console.filters import statuses
-from console.forms import Form, FormState, blank, corrected, read_form
+from console.forms import Form, FormState, blank, corrected, read_form, with_summary
 from console.gateway import Answer, Wanted
 from console.lists import Choice, ListResult, ListView
 from console.routing import COMMAND, tenant
@@ -27,6 +27,9 @@ Json = Mapping[str, Any]
 Site = Callable[..., Route]
 
 
+Options = lists.Options | str | Callable[[Visit], lists.Options]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Filter:
     """A filter of a list, called as the API calls it.
@@ -35,14 +38,14 @@ class Filter:
         kind: `text`, `search`, `date`, `amount`, `select`, `pick` (by name, of objects of the API), or `tab`, which
             chooses between lists and has no field.
         label: stands over the field, and in the chip.
-        options: pairs of a value and its words, or a noun of `status.STATUSES`.
+        options: pairs of a value and its words, a noun of `status.STATUSES`, or a function that returns pairs.
         example: a placeholder.
     """
 
     name: str
     kind: str = "text"
     label: str = ""
-    options: lists.Options | str = ()
+    options: Options = ()
     example: str = ""
 
     @property
@@ -50,6 +53,7 @@ class Filter:
         """The options in the reader's language."""
         if isinstance(self.options, str):
             return statuses(self.options)
+        assert not callable(self.options)
         return tuple((value, gettext(words)) for value, words in self.options)
 
 
@@ -61,8 +65,8 @@ def search(label: str, name: str = "q") -> Filter:
     return Filter(name=name, kind="search", label=label)
 
 
-def select(name: str, label: str, options: lists.Options | str) -> Filter:
-    """A choice between words; pairs that begin with `("", "Any")`, or a noun of statuses."""
+def select(name: str, label: str, options: Options) -> Filter:
+    """A choice between words: pairs that begin with `("", "Any")`, a function of them, or a noun of statuses."""
     return Filter(name=name, kind="select", label=label, options=options)
 
 
@@ -111,7 +115,10 @@ class ObjectPage(Page):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FormPage(Page):
-    """A form: where it is sent, the lead of its page, the label of its button, what its fields choose from."""
+    """A form: where it is sent, the lead of its page, the label of its button, what its fields choose from.
+
+    `version` is the ETag of what it changes; empty where it is not asked for.
+    """
 
     base: str
     action: str
@@ -120,6 +127,7 @@ class FormPage(Page):
     lead: str = ""
     choices: Mapping[str, Choice] = field(default_factory=dict)
     draft: bool = True
+    version: str = ""
 
 
 def page_at(visit: Visit, at: str, title: str, *crumbs: tuple[str, str], form: FormState | None = None) -> ObjectPage:
@@ -199,6 +207,12 @@ class Noun:
         """Return the path of the object in the address, below `/api/v1`."""
         return f"{self.path}/{visit.path('id')}"
 
+    @property
+    def shown(self) -> Show:
+        """The page of one object, for handlers that show it again."""
+        assert self._show is not None
+        return self._show
+
     async def find(self, visit: Visit) -> Json:
         """Return the object in the address; raises `Refused` where it belongs to another organization."""
         return visit.owned((await visit.ask(self.own(visit))).need(), *self.owners)
@@ -223,6 +237,9 @@ class Noun:
         extra: Extra | None = None,
         fixed: Mapping[str, str | None] | None = None,
         usual: Mapping[str, str] | None = None,
+        own: bool = False,
+        others: bool = False,
+        template: str = "list",
         create: str = "new",
         may_create: Callable[[Visit], bool] | None = None,
         around: Callable[[Visit], tuple[Tab, ...]] | None = None,
@@ -237,6 +254,9 @@ class Noun:
             extra: further questions; their answers are in `ListResult.extra`.
             fixed: what the page itself asks of the list; None leaves a parameter out.
             usual: what it asks where the address does not say otherwise.
+            own: whether the API would list objects of other organizations too.
+            others: whether rows can be of agents of other organizations, so that those can be chosen too.
+            template: its name in the folder.
             create: the last part of the address of the form that creates an object; empty for none.
             may_create: whether that is offered, beyond the permission.
             around: returns tabs that lead to other pages.
@@ -245,32 +265,33 @@ class Noun:
 
         def asked(visit: Visit) -> dict[str, str | None]:
             given = visit.chosen(*(usual or {}))
-            return {**(fixed or {}), **{name: value for name, value in (usual or {}).items() if name not in given}}
+            kept = {name: value for name, value in (usual or {}).items() if name not in given}
+            return {**(fixed or {}), **kept, **({"organization_id": visit.org_id} if own else {})}
 
         async def show(visit: Visit) -> Response:
-            found = await lists.find(
-                visit, self.path, *names, days=days, fixed=asked(visit), extra=extra(visit) if extra else None
-            )
+            more = extra(visit) if extra else None
+            found = await lists.find(visit, self.path, *names, days=days, fixed=asked(visit), extra=more, others=others)
+            shown = shown_filters(visit, filters, days=days)
             may = create and visit.may(self.change) and (may_create is None or may_create(visit))
             page = ListPage(
                 title=gettext(self.title),
                 crumbs=self.crumbs(visit, of_list=True),
-                listed=self.view(found, filters),
-                filters=shown_filters(visit, filters, days=days),
+                listed=self.view(found, shown),
+                filters=shown,
                 tabs=around(visit) if around else _tabs(found, filters, tabs),
                 across=visit.me.is_platform and not visit.org_id,
                 base=visit.base,
                 create=f"{self.listed(visit)}/{create}" if may else "",
             )
-            more = await values(visit, found) if values else {}
-            return await visit.show(f"{self.folder}/list.html", page, {"rows": found.rows, **more}, found.status)
-
-        file_name = self.path.strip("/").replace("/", "-")
-        self.add(self.at, show)
+            added = await values(visit, found) if values else {}
+            return await visit.show(f"{self.folder}/{template}.html", page, {"rows": found.rows, **added}, found.status)
 
         async def download(visit: Visit) -> Response:
-            return await lists.csv(visit, self.path, file_name, *names, days=days, **asked(visit))
+            return await lists.csv(
+                visit, self.path, self.path.strip("/").replace("/", "-"), *names, days=days, **asked(visit)
+            )
 
+        self.add(self.at, show)
         self.add(f"{self.at}.csv", download)
 
     def view(self, found: ListResult, filters: tuple[Filter, ...]) -> ListView:
@@ -355,6 +376,7 @@ class Noun:
         to: str = "",
         done: Done | None = None,
         draft: bool = True,
+        versioned: bool = False,
     ) -> None:
         """Add a form on a page of its own; the template is called as the act, such as `new.html`.
 
@@ -379,6 +401,7 @@ class Noun:
             to: its whole path, where it is not below these.
             done: makes the page of what was done; otherwise it leads to the object, or to the list.
             draft: whether what is typed is kept in the browser.
+            versioned: whether it changes the version that was shown; after a conflict it has the present values.
         """
         is_change = initial is not None
         at = f"{self.one if is_change else self.at}/{act}"
@@ -388,8 +411,12 @@ class Noun:
 
         async def ask(visit: Visit, form: FormState | None = None, status: int = 200) -> Response:
             visit.need(needs or self.change)
-            it = await self.find(visit) if is_change else NO_OBJECT
+            answer = await visit.ask(self.own(visit)) if versioned else None
+            it = await self.find(visit) if is_change and not answer else NO_OBJECT
+            it = visit.owned(answer.need(), *self.owners) if answer else it
             shown = form or blank(**(initial(it) if initial else await begins(visit) if begins else {}))
+            if form and versioned and status == 409 and initial:
+                shown = with_summary(blank(**initial(it)), form.summary[0][1])
             choices = {
                 name: await lists.choice(visit, noun, shown.value(name), organization_id=visit.org_id, **query)
                 for name, (noun, query) in chosen_from(shown.values).items()
@@ -404,12 +431,13 @@ class Noun:
                 lead=gettext(lead),
                 choices=choices,
                 draft=draft,
+                version=(answer.etag or "") if answer else "",
             )
             more = await values(visit, shown, it) if values else {}
             return await visit.show(f"{self.folder}/{act}.html", page, {**({"it": it} if it else {}), **more}, status)
 
         async def send(visit: Visit) -> Response:
-            form = await read_form(visit.request, *fields, *numbers, many=many)
+            form = await read_form(visit.request, *fields, *numbers, *(("version",) if versioned else ()), many=many)
             nouns = {name: noun for name, (noun, _query) in chosen_from(form.values).items()}
             form, errors = await picker.resolved(visit, form, nouns)
             if errors:
@@ -418,7 +446,8 @@ class Noun:
             sent = body(form) if body else typed if is_change else {k: v for k, v in typed.items() if v is not None}
             own = self.own(visit) if is_change else self.path
             scoped = sent if is_change and not to else {**sent, **visit.scope}
-            answer = await visit.command(method, to or f"{own}{path}", scoped, form.key)
+            match = form.text("version") if versioned else None
+            answer = await visit.command(method, to or f"{own}{path}", scoped, form.key, match=match)
             if answer.ok and done:
                 return await done(visit, form, answer)
             called = names(form) if callable(names) else names
@@ -428,24 +457,37 @@ class Noun:
         self.add(at, send, *COMMAND)
 
     def command(
-        self, act: str, notice: str, *, method: str = "POST", path: str | None = None, body: Json | None = None
+        self,
+        act: str,
+        notice: str,
+        *fields: str,
+        method: str = "POST",
+        path: str | None = None,
+        body: Json | Body | None = None,
+        names: Mapping[str, str] | None = None,
+        done: Done | None = None,
     ) -> None:
-        """Add a command that is one button on the page of an object; a refusal is shown there.
+        """Add a command that is one button, or a short form, on the page of an object; a refusal is shown there.
 
         Args:
             act: the last part of the address.
             notice: the word of `notices.py` for what was done.
+            fields: of the form; `version` is the ETag of the object that was shown.
             method: of the command.
             path: below the object; as the address where it is None.
-            body: what is sent.
+            body: what is sent, or a function that returns it.
+            names: fields of the API that the form calls otherwise.
+            done: makes the page of what was done; otherwise it leads to the object.
         """
 
         async def send(visit: Visit) -> Response:
-            assert self._show is not None
-            form = await read_form(visit.request)
+            form = await read_form(visit.request, *fields)
             own = self.own(visit) + (f"/{act}" if path is None else path)
-            answer = await visit.command(method, own, body, form.key)
-            return await visit.concluded(form, answer, self.here(visit), notice, show=self._show)
+            sent, match = body(form) if callable(body) else body, form.text("version") if "version" in fields else None
+            answer = await visit.command(method, own, sent, form.key, match=match)
+            if answer.ok and done:
+                return await done(visit, form, answer)
+            return await visit.concluded(form, answer, self.here(visit), notice, show=self.shown, names=names)
 
         self.add(f"{self.one}/{act}", send, *COMMAND)
 
@@ -456,7 +498,7 @@ class Noun:
         *,
         title: str,
         label: str,
-        effect: tuple[str, ...],
+        effect: tuple[str, ...] | Callable[[Json], tuple[str, ...]],
         facts: Callable[[Json], tuple[tuple[str, str], ...]] | None = None,
         kind: str = "danger",
         method: str = "POST",
@@ -472,7 +514,7 @@ class Noun:
             notice: the word of `notices.py` for what was done.
             title: the question, with fields of the object, such as `Close %(name)s?`; `called` is its title.
             label: of the button.
-            effect: sentences.
+            effect: sentences, or a function of the object that returns them.
             facts: returns names and values of what it is about.
             kind: of the button.
             method: of the command.
@@ -492,7 +534,7 @@ class Noun:
                 label=gettext(label),
                 form=form or blank(),
                 facts=facts(it) if facts else (),
-                effect=tuple(gettext(each) for each in effect),
+                effect=tuple(gettext(each) for each in (effect(it) if callable(effect) else effect)),
                 fields=tuple((name, str(it[name])) for name in kept),
                 kind=kind,
             )
@@ -520,7 +562,11 @@ class Noun:
 def shown_filters(visit: Visit, filters: tuple[Filter, ...], *, days: bool) -> tuple[Filter, ...]:
     """Return the filters that a reader has, with those by day: operators alone choose an organization."""
     whose = visit.me.is_platform and not visit.org_id
-    kept = tuple(each for each in filters if whose or each.name != "organization_id")
+    kept = tuple(
+        replace(each, options=each.options(visit)) if callable(each.options) else each
+        for each in filters
+        if whose or each.name != "organization_id"
+    )
     dates = (Filter(name="from", kind="date", label=_("From")), Filter(name="to", kind="date", label=_("To")))
     return (*kept, *(dates if days else ()))
 

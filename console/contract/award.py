@@ -1,75 +1,56 @@
-"""The form that awards work: what it holds, what is sent for it, and what it shows."""
+"""The form that awards work: it makes a contract, opens its escrow and funds it."""
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
+from urllib.parse import quote
 
-from console.escrow.terms import Fact
-from console.format import Amount, Prefs, amount, count
-from console.forms import Form, FormState, period, written
+from starlette.responses import Response
+
+from console.format import decimal, money
+from console.forms import Form, FormState, blank, corrected, period, read_form, written
 from console.gateway import Answer
-from console.marketplace.view import FIND, Face, face_of, job_price
+from console.marketplace.pages import AGENTS
+from console.noun import FormPage, Json
 from console.paying import currencies
-from console.widgets import FormPage, Link
+from console.problems import Reaction, reaction_to
+from console.reader import reader
+from console.routing import console_of
+from console.texts import N_, _, gettext
+from console.visit import Visit
+from console.widgets import Link
+from domain.common.access import Permission
 from domain.common.errors import Invalid
 from domain.common.money import CREDIT, format_amount, parse_amount
+from domain.escrow.contract import ContractStatus
 from domain.marketplace.least_payout import least_payout
 from domain.marketplace.offer import OfferModel
 from runtime.settings import Settings
 
-#: The periods of a contract, by their names in the API, and their words.
+#: Periods of a contract, by their names in the API.
 PERIODS = {
-    "fund_within": "Fund within",
-    "deliver_within": "Deliver within",
-    "review_period": "Review for",
-    "evidence_period": "Accept evidence for",
-    "decision_period": "Decide within",
-    "default_grace": "Grace before the default",
+    "fund_within": N_("Fund within"),
+    "deliver_within": N_("Deliver within"),
+    "review_period": N_("Review for"),
+    "evidence_period": N_("Accept evidence for"),
+    "decision_period": N_("Decide within"),
+    "default_grace": N_("Grace before the default"),
 }
-FIELDS = (
+_FIELDS = (
     *("agent_id", "title", "price", "currency", "validation_threshold", "signatories", "required_signatures"),
     *("milestones", "dispute_default_payee_share", "operator_approvals", "fund", "confirmed"),
     *PERIODS,
 )
+_WAYS = (
+    ("credits", N_("Pay into escrow from credits"), N_("You confirm the amount on the next page.")),
+    ("balance", N_("Pay into escrow from the balance"), N_("For prices in money. You confirm the amount first.")),
+    ("outside", N_("Pay by card, PayPal or coins"), N_("On the next page.")),
+    ("", N_("Pay later"), N_("No money moves now. You pay on the page of the escrow.")),
+)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Period:
-    name: str
-    label: str
-    hint: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Award(FormPage):
-    path: str
-    face: Face
-    price: str
-    others: str
-    signatory: str
-    currencies: tuple[tuple[str, str], ...]
-    periods: tuple[Period, ...]
-    share: str
-    ways: tuple[tuple[str, str, str], ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Review(FormPage):
-    """What is asked before money moves: the same form, with nothing left to fill in."""
-
-    path: str
-    face: Face
-    price: Amount
-    source: str
-    facts: tuple[Fact, ...]
-    fields: tuple[tuple[str, str], ...]
-    back: str
-    label: str
-
-
-def first(agent: Mapping[str, Any]) -> dict[str, str]:
+def first(agent: Json) -> dict[str, str]:
     """Return what the form has before anything is typed: the listed price, unless it is for a month."""
     pricing = agent["pricing"]
     is_of_job = pricing["amount"] is not None and pricing["model"] != OfferModel.MONTHLY
@@ -84,92 +65,89 @@ def first(agent: Mapping[str, Any]) -> dict[str, str]:
     }
 
 
-def page(
-    form: FormState,
-    agent: Mapping[str, Any],
-    config: Answer,
-    base: str,
-    prefs: Prefs,
-    defaults: Mapping[str, Any],
-    me: str,
-) -> Award:
-    """Return the form."""
-    others = f"{base}/marketplace"
-    return Award(
-        title=f"Hire {agent['name']}",
-        crumbs=(Link(label=FIND, href=others), Link(label=agent["name"], href=f"{others}/{agent['id']}")),
-        path=f"{base}/escrows/new",
-        form=form,
-        face=face_of(agent["id"], agent),
-        price=job_price(agent, prefs),
-        others=others,
-        signatory=me,
-        currencies=currencies(config, *_likely(form, agent, config)),
-        periods=tuple(
-            Period(name=name, label=label, hint=f"Empty: {in_words(defaults[name], prefs)}.")
-            for name, label in PERIODS.items()
-        ),
-        share=str(defaults["dispute_default_payee_share"]),
-        ways=(
-            ("credits", "Pay into escrow from credits", "You confirm the amount on the next page."),
-            (
-                "balance",
-                "Pay into escrow from the balance",
-                "For prices in money. You confirm the amount first.",
-            ),
-            ("outside", "Pay by card, PayPal or coins", "On the next page."),
-            ("", "Pay later", "No money moves now. You pay on the page of the escrow."),
-        ),
-    )
-
-
-def _likely(form: FormState, agent: Mapping[str, Any], config: Answer) -> tuple[str, ...]:
-    """Return the currencies that stand before all others: the agent's, that in which credits are sold, the chosen."""
+def likely(form: FormState, agent: Json, config: Answer) -> tuple[str, ...]:
+    """Return the currencies that are listed first: of the agent, of the sale of credits, the chosen one."""
     bounds = agent["terms"].get("price") or {}
     sold = config.body["credit_price"]["currency"] if config.ok else ""
     return (agent["pricing"]["currency"] or "", bounds.get("currency") or "", sold, form.value("currency"))
 
 
-def review(
-    form: Form, agent: Mapping[str, Any], settings: Settings, base: str, prefs: Prefs, *, is_own: bool = False
-) -> Review:
-    """Return what is asked before an escrow is funded; the price is a plain decimal number.
-
-    The least that is paid out is that of the platform's usual commission. An organization's own agent, which `is_own`,
-    is paid out nothing.
-    """
-    currency = form.text("currency") or CREDIT
-    price = amount(form.number("price"), currency, prefs)
-    back = f"{base}/escrows/new?agent={agent['id']}"
-    shown = (("Work", "title"), ("Signatories", "signatories"), ("Milestones", "milestones"))
-    least = "" if is_own else _least(form.number("price"), currency, settings, prefs)
-    return Review(
-        title=f"Hire {agent['name']} and pay {price} into escrow?",
-        crumbs=(Link(label=FIND, href=f"{base}/marketplace"), Link(label=f"Hire {agent['name']}", href=back)),
-        path=f"{base}/escrows/new",
-        form=FormState(key=form.key),
-        face=face_of(agent["id"], agent),
-        price=price,
-        source="your credits" if form.text("fund") == "credits" else f"your balance in {currency}",
-        facts=(
-            *(Fact(label=label, value=form.text(name)) for label, name in shown if form.text(name)),
-            *((Fact(label="Minimum payout", value=least),) if least else ()),
-        ),
-        fields=tuple((name, value) for name, value in form.values.items() if name != "confirmed"),
-        back=back,
-        label=f"Hire and pay {price}",
-    )
+def iso(period: timedelta) -> str:
+    """Return a period of the settings as the API writes it, in its largest whole unit."""
+    minutes = int(period.total_seconds()) // 60
+    if minutes % 60:
+        return f"PT{minutes}M"
+    return f"PT{minutes // 60}H" if minutes % 1440 else f"P{minutes // 1440}D"
 
 
-def _least(price: str, currency: str, settings: Settings, prefs: Prefs) -> str:
-    """Write the least that is paid out of a price; empty for one that the API refuses."""
+def _page(visit: Visit, agent: Json, form: FormState, title: str, label: str, *below: Link) -> FormPage:
+    # The query keeps the address of the answer one that can be read again, which live updates do.
+    action = f"{visit.base}/escrows/new?agent={agent['id']}"
+    crumbs = (*AGENTS.crumbs(visit, {} if below else agent), *below)
+    return FormPage(title=title, crumbs=crumbs, base=visit.base, action=action, form=form, label=label)
+
+
+async def show(visit: Visit, form: FormState | None = None, status: int = 200) -> Response:
+    """Show the form that hires the agent that the address names; without one, lead to where it is chosen."""
+    visit.need(Permission.AWARD)
+    chosen = form.value("agent_id") if form else visit.chosen("agent").get("agent", "")
+    if not chosen:
+        return visit.done(AGENTS.listed(visit))
+    answers = await visit.ask_all(it=(_agent(chosen), {}), config=("/billing/config", {}))
+    it, settings = answers["it"].need(), console_of(visit.request).settings
+    shown = form or blank(**first(it))
+    values = {
+        "it": it,
+        "currencies": currencies(answers["config"], *likely(shown, it, answers["config"])),
+        "periods": [(name, label, iso(getattr(settings, name))) for name, label in PERIODS.items()],
+        "share": str(settings.dispute_default_payee_share),
+        "signatory": "" if visit.me.is_platform else visit.me.principal,
+        "methods": [(value, gettext(words), gettext(hint)) for value, words, hint in _WAYS],
+    }
+    page = _page(visit, it, shown, _("Hire %(agent)s", agent=it["name"]), _("Hire"))
+    return await visit.show("contract/award.html", page, values, status)
+
+
+def _agent(chosen: str) -> str:
+    """Return where an agent is read; what is typed into an address goes no further than that."""
+    return f"/agents/{quote(chosen, safe='')}"
+
+
+async def _confirm(visit: Visit, form: Form) -> Response:
+    """Ask before an escrow is funded; the same form is sent again under the same key."""
+    try:
+        decimal(form.number("price"))
+    except ValueError:
+        return await show(
+            visit, corrected(form, {"price": _("Write the price as a plain number, such as 50.00.")}), 422
+        )
+    it, currency = (await visit.ask(_agent(form.text("agent_id")))).need(), form.text("currency") or CREDIT
+    settings, price = console_of(visit.request).settings, money(form.number("price"), currency, reader().prefs)
+    title = _("Hire %(agent)s and pay %(price)s into escrow?", agent=it["name"], price=price)
+    back = f"{visit.base}/escrows/new?agent={it['id']}"
+    crumb = Link(label=_("Hire %(agent)s", agent=it["name"]), href=back)
+    page = _page(visit, it, FormState(key=form.key), title, _("Hire and pay %(price)s", price=price), crumb)
+    values = {
+        "it": it,
+        "sent": {name: value for name, value in form.values.items() if name != "confirmed"},
+        "price": form.number("price"),
+        "currency": currency,
+        # An organization is paid out nothing for its own agent.
+        "least": () if it["organization_id"] == visit.org_id else least(form.number("price"), currency, settings),
+        "back": back,
+    }
+    return await visit.show("contract/review.html", page, values)
+
+
+def least(price: str, currency: str, settings: Settings) -> tuple[str, ...]:
+    """Return the least that is paid out of a price at the usual commission, and its currency; empty for no price."""
     try:
         minor = parse_amount(price, currency)
     except Invalid:
-        return ""
+        return ()
     lowest, sharing = settings.lowest_price_of_credits, settings.sharing
     paid, of = least_payout(minor, currency, settings.commission_bps, lowest=lowest, sharing=sharing)
-    return amount(format_amount(paid, of), of, prefs).text
+    return format_amount(paid, of), of
 
 
 def body(form: Form) -> dict[str, Any]:
@@ -190,20 +168,42 @@ def body(form: Form) -> dict[str, Any]:
     }
 
 
-def milestones(text: str) -> list[dict[str, str]]:
-    """Read milestones: one a line, its name and behind it its amount."""
-    found = []
-    for line in filter(None, (line.strip() for line in text.splitlines())):
-        name, _, price = line.rpartition(" ")
-        found.append({"name": name.strip().removesuffix(":"), "amount": price})
-    return found
+def milestones(text: str) -> list[Mapping[str, str]]:
+    """Read milestones: one a line, its name and then its amount."""
+    lines = (line.strip().rpartition(" ") for line in text.splitlines() if line.strip())
+    return [{"name": name.strip().removesuffix(":"), "amount": price} for name, _mark, price in lines]
 
 
-def in_words(period: timedelta, prefs: Prefs) -> str:
-    """Write a period of the settings in its largest whole unit."""
-    minutes = int(period.total_seconds()) // 60
-    for size, word in ((1440, "day"), (60, "hour"), (1, "minute")):
-        if minutes % size == 0:
-            number = minutes // size
-            return f"{count(number, prefs)} {word}{'' if number == 1 else 's'}"
-    return f"{count(minutes, prefs)} minutes"
+async def give(visit: Visit) -> Response:
+    """Award, open and fund: each step has a key of its own that follows from the form's, so all can be repeated."""
+    form = await read_form(visit.request, *_FIELDS)
+    source = form.text("fund")
+    if not form.text("agent_id"):
+        return visit.done(AGENTS.listed(visit))
+    # What is paid from outside is confirmed on the page that follows.
+    if source not in {"", "outside"} and form.text("confirmed") != "yes":
+        return await _confirm(visit, form)
+    made = await visit.command("POST", "/contracts", {**body(form), **visit.scope}, f"{form.key}.award")
+    if not made.ok:
+        return await visit.refused(form, made, show)
+    contract = f"{visit.base}/contracts/{made.body['id']}"
+    if made.body["status"] != ContractStatus.ACCEPTED:
+        return visit.done(contract, "contract.proposed", made)
+    opened = await visit.command("POST", "/escrows", {"contract_id": made.body["id"]}, f"{form.key}.open")
+    if not opened.ok:
+        return await _stopped(visit, form, opened, contract, "contract.not_opened")
+    escrow = f"{visit.base}/escrows/{opened.body['id']}"
+    if source in {"", "outside"}:
+        return visit.done(f"{escrow}/fund" if source else escrow, "escrow.opened", opened)
+    funded = await visit.command("POST", f"/escrows/{opened.body['id']}/fund", {"source": source}, f"{form.key}.fund")
+    if funded.ok:
+        return visit.done(escrow, "escrow.funded", funded)
+    return await _stopped(visit, form, funded, f"{escrow}/fund", "escrow.not_funded")
+
+
+async def _stopped(visit: Visit, form: Form, answer: Answer, path: str, notice: str) -> Response:
+    """Lead to what was made, where the next step can be given again; what is not known yet is asked again."""
+    assert answer.problem is not None
+    if reaction_to(answer.problem) in {Reaction.UNKNOWN, Reaction.WAIT}:
+        return await visit.refused(form, answer, show)
+    return visit.done(path, notice)

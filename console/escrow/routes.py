@@ -12,7 +12,7 @@ from console import lists
 from console.escrow import asking, one, queue, view
 from console.escrow.acts import PATHS
 from console.escrow.commands import COMMANDS
-from console.feedback.routes import link_of
+from console.feedback.pages import link_of
 from console.forms import FormState, at_fields, blank, query_form, read_form, with_summary
 from console.gateway import Answer, Refused, Wanted
 from console.paying import lead_on, options, payment_options, seen

@@ -381,7 +381,9 @@ def exported(path: Path) -> Mapping[str, nodes.Macro]:
     again = {}
     for node in tree.find_all(nodes.Assign):
         target, source = node.target, node.node
-        if isinstance(target, nodes.Name) and isinstance(source, nodes.Getattr) and isinstance(source.node, nodes.Name):
+        if not isinstance(target, nodes.Name) or not isinstance(source, nodes.Getattr):
+            continue
+        if isinstance(source.node, nodes.Name) and source.node.name in spaces:
             again[target.name] = spaces[source.node.name][source.attr]
     return {**macros(path), **again}
 

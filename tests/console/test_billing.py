@@ -14,7 +14,6 @@ from console.billing_details.pages import places
 from console.format import Prefs
 from console.invoice.pages import called
 from console.payment_method.pages import outcomes
-from console.project import view as projects
 from console.topup import pages as topup
 from domain.common.access import Permission
 from runtime.database import Database
@@ -237,18 +236,6 @@ async def test_new_subscription_on_net_terms_asks_for_no_method() -> None:
 
 def limit(used: int, of: int | None) -> dict[str, int | None]:
     return {"used": used, "limit": of}
-
-
-@pytest.mark.parametrize(
-    ("used", "of", "tone", "ways"),
-    [(3, 5, "idle", []), (4, 5, "busy", ["Buy a slot", "View plans"]), (5, 5, "warn", ["Buy a slot", "View plans"])],
-)
-def test_banner_warns_one_before_the_limit(used: int, of: int, tone: str, ways: list[str]) -> None:
-    shown = projects.banner(
-        {"projects": limit(3, None), "deployments": limit(used, of)}, PREFS, {"slots": "/s", "plans": "/p"}
-    )
-    assert (shown.tone, [way.label for way in shown.ways]) == (tone, ways)
-    assert shown.text == f"3 projects, {used} of {of} deployed."
 
 
 def api(**answers: tuple[int, Any]) -> FakeApi:

@@ -1,27 +1,31 @@
 """The pages of contracts, the form that awards work, and the queues of arbiters and validators."""
 
+import re
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from console.contract import award, view
+from console.contract import award
+from console.contract.pages import states_of
 from console.escrow import queue
 from console.format import Prefs
-from console.forms import Form, FormState, blank, period
-from console.gateway import Answer
-from console.lists import ListQuery, ListResult
+from console.forms import Form, FormState, period
 from domain.escrow.contract import ContractStatus
 from runtime.settings import Settings
+from tests.console import rendering
 from tests.console.answering import refused, said
-from tests.console.fake import ORG
-from tests.console.test_escrow import CONTRACT, DISPUTE, ESCROW, LATER, NOW
+from tests.console.fake import ME, ORG, OTHER, FakeApi, browser, problem
+from tests.console.test_escrow import CONTRACT, DISPUTE, ESCROW, ID, NOW
+from tests.console.walking import forms_of, text_of
 
 BASE = f"/console/{ORG}"
 ONE: dict[str, Any] = {
     **CONTRACT,
     "id": f"ctr_{ORG[4:]}",
     "title": "Summarise",
+    "organization_id": ORG,
+    "payee_org_id": OTHER,
     "status": "accepted",
     "payer_name": "Acme",
     "payee_name": "Studio",
@@ -29,65 +33,89 @@ ONE: dict[str, Any] = {
     "agent_id": "agt_1",
     "outside_listing": [],
     "accept_by": None,
-    "open_by": LATER,
+    "open_by": "2999-01-01T00:00:00Z",
     "milestones": [],
-    "created_at": LATER,
+    "created_at": "2026-11-20T00:00:00Z",
 }
 
 
-def shown(
-    escrow: Answer, *, accepts: bool = True, opens: bool = True, is_seen: bool = True, **changes: Any
-) -> view.Contract:
-    rights = {"accepts": accepts, "opens": opens, "is_seen": is_seen}
-    return view.one({**ONE, **changes}, escrow, blank(), Prefs(), BASE, now=NOW, **rights)
+def api(escrow: tuple[int, Any], org: str = ORG, *, is_seen: bool = True, **changes: Any) -> FakeApi:
+    """Return the API for somebody of an organization; `escrow` is the answer for the contract's escrow."""
+    who = {
+        **ME,
+        "organization": {"id": org, "name": "Acme", "tier": "free"},
+        "permissions": ["read", "accept", "award"],
+    }
+    return FakeApi(
+        answers={
+            "GET /me": (200, who),
+            f"GET /contracts/{ONE['id']}": (200, {**ONE, **changes}),
+            f"GET /escrows/{ID}": escrow,
+            "GET /agents/agt_1": (200, {"id": "agt_1"}) if is_seen else NONE,
+        }
+    )
 
 
-def test_contract_leads_to_the_profile_of_an_agent_that_the_reader_sees() -> None:
-    assert shown(said(ESCROW)).profile == f"{BASE}/marketplace/agt_1"
-    assert shown(said(ESCROW), is_seen=False).profile == ""
-    assert {row.profile for row in listed(None, "agt_1").rows} == {f"{BASE}/marketplace/agt_1"}
-    assert {row.profile for row in listed(None).rows} == {""}
+NONE = problem(404, "not_found")
+SILENT = problem(503, "service.unavailable")
+
+
+async def shown(escrow: tuple[int, Any], org: str = ORG, **changes: Any) -> str:
+    async with browser(api(escrow, org, **changes), signed_in=True) as client:
+        answer = await client.get(f"/console/{org}/contracts/{ONE['id']}")
+    assert answer.status_code == 200, answer.text
+    return answer.text
+
+
+@pytest.mark.parametrize("is_seen", [True, False])
+async def test_contract_leads_to_the_profile_of_an_agent_that_the_reader_sees(is_seen: bool) -> None:
+    assert (f'href="{BASE}/marketplace/agt_1"' in await shown((200, ESCROW), is_seen=is_seen)) is is_seen
+    assert (f"{rendering.BASE}/marketplace/agt_1" in listed({}, "agt_1" if is_seen else "")) is is_seen
 
 
 @pytest.mark.parametrize("status", ContractStatus)
-def test_contract_offers_what_its_state_allows(status: ContractStatus) -> None:
-    page = shown(refused(404, "not_found"), status=status.value)
-    assert bool(page.accept) is (status is ContractStatus.PROPOSED)
-    assert bool(page.open) is (status is ContractStatus.ACCEPTED)
-    none = shown(refused(404, "not_found"), accepts=False, opens=False, status=status.value)
-    assert (none.accept, none.open) == ("", "")
+async def test_contract_offers_what_its_state_allows(status: ContractStatus) -> None:
+    payer, payee = [await shown(NONE, org, status=status.value) for org in (ORG, OTHER)]
+    assert (f"{ONE['id']}/open" in payer, f"{ONE['id']}/accept" in payer) == (status is ContractStatus.ACCEPTED, False)
+    assert (f"{ONE['id']}/accept" in payee, f"{ONE['id']}/open" in payee) == (status is ContractStatus.PROPOSED, False)
 
 
-def test_contract_leads_to_its_escrow_and_opens_no_second_one() -> None:
-    page = shown(said(ESCROW))
-    assert page.escrow == f"{BASE}/escrows/esc_{ORG[4:]}"
-    assert page.open == ""
-    assert page.open_by is None
-    assert shown(refused(404, "not_found")).open_by is not None
-    assert shown(refused(503, "service.unavailable")).open == ""
+async def test_contract_leads_to_its_escrow_and_opens_no_second_one() -> None:
+    page = await shown((200, ESCROW))
+    assert f'href="{BASE}/escrows/{ID}"' in page
+    assert f"{ONE['id']}/open" not in page
+    assert "Open escrow by" not in page
+    assert "Open escrow by" in await shown(NONE)
+    assert f"{ONE['id']}/open" not in await shown(SILENT)
 
 
-def test_contract_that_waited_too_long_offers_no_escrow() -> None:
-    page = shown(refused(404, "not_found"), open_by=NOW.isoformat())
-    assert (page.open, page.next) == ("", "Its escrow was not opened in time. Hire the agent again.")
+async def test_contract_that_waited_too_long_offers_no_escrow() -> None:
+    page = await shown(NONE, open_by="2026-01-01T00:00:00Z")
+    assert f"{ONE['id']}/open" not in page
+    assert "Its escrow was not opened in time. Hire the agent again." in page
 
 
-def listed(escrows: Answer | None, *seen: str) -> view.Contracts:
+def listed(states: dict[str, str] | None, *seen: str) -> str:
+    return rendering.render("contract/list.html", rendering.list_page(), rows=[ONE], states=states, seen=seen)
+
+
+async def test_contracts_without_an_escrow_stand_first() -> None:
+    there = api(NONE)
     other = {**ONE, "id": "ctr_other", "title": "Without"}
-    asked = ListQuery(path=BASE, given={}, query={}, form=FormState(key=""), zone="UTC", at_start=True)
-    answer = said({"data": [ONE, other], "next_cursor": None})
-    found = ListResult(asked=asked, answer=answer, extra={}, status=200)
-    return view.page(found, escrows, seen, Prefs(), f"{BASE}/contracts", "")
-
-
-def test_contracts_without_an_escrow_stand_first() -> None:
     escrows = {"data": [{"contract_id": ONE["id"], "status": "funded"}], "next_cursor": None}
-    assert [(row.title, row.without) for row in listed(said(escrows)).rows] == [("Without", True), ("Summarise", False)]
+    there.answers |= {
+        "GET /contracts": (200, {"data": [ONE, other], "next_cursor": None}),
+        "GET /escrows": (200, escrows),
+    }
+    async with browser(there, signed_in=True) as client:
+        text = text_of((await client.get(f"{BASE}/contracts")).text)
+    assert re.search("Without Accepted Not opened .* Summarise Accepted Funded", text)
 
 
 def test_nothing_is_said_of_escrows_that_are_not_all_known() -> None:
-    for escrows in (None, refused(503, "internal"), said({"data": [], "next_cursor": "more"})):
-        assert [row.without for row in listed(escrows).rows] == [False, False]
+    for escrows in (refused(503, "internal"), said({"data": [], "next_cursor": "more"})):
+        assert states_of(escrows) is None
+    assert "not available right now" in listed(None)
 
 
 @pytest.mark.parametrize(
@@ -98,12 +126,8 @@ def test_periods_are_taken_as_people_write_them(typed: str, sent: str) -> None:
     assert period(typed) == sent
 
 
-def test_periods_of_the_settings_are_in_words() -> None:
-    assert [award.in_words(timedelta(hours=hours), Prefs()) for hours in (24, 36, 168)] == [
-        "1 day",
-        "36 hours",
-        "7 days",
-    ]
+def test_periods_of_the_settings_have_their_largest_whole_unit() -> None:
+    assert [award.iso(timedelta(hours=hours)) for hours in (24, 36, 168, 0.5)] == ["P1D", "PT36H", "P7D", "PT30M"]
 
 
 def test_what_is_left_empty_is_left_to_the_api() -> None:
@@ -121,21 +145,22 @@ def test_what_is_left_empty_is_left_to_the_api() -> None:
     }
 
 
-def test_review_sends_the_same_again_under_the_same_key() -> None:
-    form = Form(values={"title": "T", "price": "5", "fund": "credits"}, key="con_key")
-    agent = {"id": "agt_1", "name": "Summariser", "organization_name": "Studio"}
-    page = award.review(form, agent, Settings(), BASE, Prefs())
-    assert page.form.key == "con_key"
-    assert dict(page.fields) == form.values
-    assert page.price.number == "5.00"
-    # People read who is hired, and never an id.
-    assert page.title == "Hire Summariser and pay 5.00\N{NO-BREAK SPACE}credits into escrow?"
-    assert (page.face.name, page.face.author) == ("Summariser", "Studio")
-    assert not [fact.value for fact in page.facts if "agt_" in fact.value]
+def test_review_sends_the_same_again_and_names_the_least_that_is_paid_out() -> None:
     # 95 % of the 0.0996 that five credits cost in the largest plan by the year, each rounded down.
-    assert {fact.label: fact.value for fact in page.facts}["Minimum payout"] == "0.08\N{NO-BREAK SPACE}USD"
-    own = award.review(form, agent, Settings(), BASE, Prefs(), is_own=True)
-    assert "Minimum payout" not in {fact.label for fact in own.facts}
+    least = award.least("5", "CREDIT", Settings())
+    assert (least, award.least("five", "CREDIT", Settings())) == (("0.08", "USD"), ())
+    agent = {"id": "agt_1", "name": "Summariser", "organization_name": "Studio"}
+    sent = {"title": "T", "price": "5", "fund": "credits"}
+    page = rendering.form_page(form=FormState(key="con_key"))
+    values = {"it": agent, "sent": sent, "price": "5", "currency": "CREDIT", "least": least, "back": BASE}
+    text = rendering.render("contract/review.html", page, **values)
+    assert "5.00 credits will be moved from your credits into escrow" in text_of(text)
+    assert "Work T Minimum payout 0.08 USD" in text_of(text)
+    # People read who is hired, and never an id.
+    assert "Summariser by Studio" in text_of(text)
+    assert "agt_" not in text_of(text)
+    [form] = forms_of(text)
+    assert form.sent == {**sent, "command": "con_key", "confirmed": "yes"}
 
 
 def test_queue_has_the_most_urgent_first_and_says_what_is_overdue() -> None:

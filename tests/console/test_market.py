@@ -8,15 +8,19 @@ from typing import Any
 import pytest
 from fastapi import FastAPI
 
-from console.agent import selling
-from console.format import Prefs
+from console.agent.pages import changed, listing
+from console.agent.prices import job_price, offer_price
 from console.forms import Form
-from console.library import view as library
-from console.marketplace import one, view
-from console.reputation import view as reputation
+from console.gateway import Answer
+from console.inline import disc
+from console.library.pages import term
+from console.reputation.scores import DIMENSIONS
 from tests.api.conftest import Caller, Tenant, good, new_key
+from tests.console.answering import refused, said as answered
 from tests.console.conftest import Visitor, signed_in
-from tests.console.fake import ORG, OWN, FakeApi, browser, problem
+from tests.console.fake import BALANCE, ORG, OWN, FakeApi, browser, problem
+from tests.console.rendering import BASE, form_page, list_page, object_page, render
+from tests.console.walking import text_of
 
 KEY = "con_market_0123456789"
 AGENT = "agt_01kar6h2d8e4wvq3r5s7t9x1za"
@@ -35,6 +39,7 @@ HIRED: dict[str, Any] = {
     "category": "research",
     "pricing": {"model": "one_time", "amount": "10.00", "currency": "CREDIT"},
     "terms": {"price": {"min": "5.00", "max": None, "currency": "CREDIT"}},
+    "visibility": "public",
     "accepts_granted_credits": True,
     "created_at": "2026-11-20T00:00:00Z",
     "retired_at": None,
@@ -60,18 +65,27 @@ OFFER: dict[str, Any] = {
     "changed_at": "2026-11-20T00:00:00Z",
 }
 HELD: dict[str, Any] = {"has_access": True, "status": "active", "prices": None, "id": "pur_1"}
-AROUND = one.Around(prefs=Prefs(), base=f"/console/{ORG}", org_id=ORG, by_credits=True, by_money=True)
+METERED: dict[str, Any] = {"model": "usage", "price": None, "currency": None, "prices": {"page": "0.03", "a b": "1"}}
 
 
-def buying(held: dict[str, Any] | None = None, around: one.Around = AROUND, **changes: Any) -> one.Buying:
-    return one.buying_of({**OFFER, **changes}, around, held=held, have=None, ways=())
+async def buying(held: dict[str, Any] | None = None, *may: str, **changes: Any) -> Any:
+    """Return the profile's button that buys the offer, and the hidden fields of its form."""
+    library = {"data": [held] if held else [], "next_cursor": None}
+    api = market(**{f"GET /marketplace/agents/{AGENT}": (200, {**OFFER, **changes})})
+    me = api.answers["GET /me"][1] | {"permissions": ["read", "read_billing", *(may or ("use_credits", "pay"))]}
+    api.answers |= {"GET /marketplace/library": (200, library), "GET /me": (200, me)}
+    async with browser(api, signed_in=True) as client:
+        page = (await client.get(f"{HERE}/{AGENT}")).text
+    found = re.findall(rf'href="{HERE}/{AGENT}/buy"[^>]*>([^<]+)<', page)
+    sent = re.findall(r'<input type="hidden" name="(?!command)(\w+)" value="([^"]*)">', page)
+    return (found[0].replace("\N{NO-BREAK SPACE}", " ") if found else ""), sent
 
 
 @pytest.mark.parametrize(
     ("changes", "label"),
     [
-        ({}, "Buy for 9.50\N{NO-BREAK SPACE}credits"),
-        ({"model": "monthly", "currency": "USD"}, "Subscribe for 9.50\N{NO-BREAK SPACE}USD a month"),
+        ({}, "Buy for 9.50 credits"),
+        ({"model": "monthly", "currency": "USD"}, "Subscribe for 9.50 USD a month"),
         ({"model": "free", "price": None, "currency": None}, "Add to library"),
         (
             {"model": "usage", "price": None, "currency": None, "prices": {"page": "0.02"}},
@@ -81,36 +95,40 @@ def buying(held: dict[str, Any] | None = None, around: one.Around = AROUND, **ch
         ({"organization_id": ORG}, ""),
     ],
 )
-def test_button_names_the_act_and_is_not_there_where_nothing_can_be_bought(changes: dict[str, Any], label: str) -> None:
-    assert buying(**changes).label == label
+async def test_button_names_the_act_and_is_not_there_where_nothing_can_be_bought(
+    changes: dict[str, Any], label: str
+) -> None:
+    assert (await buying(**changes))[0] == label
 
 
 def test_box_of_the_listing_says_whether_granted_credits_pay_the_agent() -> None:
     listed = {"name": "Reads", "visibility": "public"}
-    assert selling.changed(Form(values=listed))["accepts_granted_credits"] is False
-    assert selling.changed(Form(values={**listed, "accepts_granted_credits": "on"}))["accepts_granted_credits"] is True
+    assert changed(Form(values=listed))["accepts_granted_credits"] is False
+    assert changed(Form(values={**listed, "accepts_granted_credits": "on"}))["accepts_granted_credits"] is True
     agent = {**listed, "description": None, "category": None, "accepts_granted_credits": True}
-    assert selling.listing(agent)["accepts_granted_credits"] == "on"
+    assert listing(agent)["accepts_granted_credits"] == "on"
 
 
 def test_what_is_paid_in_granted_credits_is_shown_before_it_is_bought() -> None:
-    assert buying().granted == ""
-    assert buying(granted_amount="4.50").granted == "4.50\N{NO-BREAK SPACE}credits"
+    for granted, said in (("0.00", False), ("4.50", True)):
+        values = {"balance": answered(BALANCE), "quote": None, "methods": (), "is_new": False, "back": HERE}
+        text = text_of(
+            render("marketplace/buy.html", form_page(), offer={**OFFER, "granted_amount": granted}, **values)
+        )
+        assert ("Granted credits 4.50 credits, not paid out to the seller" in text) is said
 
 
-def test_agent_is_offered_to_those_who_may_pay_its_price_and_to_nobody_who_has_it() -> None:
-    nobody = one.Around(prefs=Prefs(), base="", org_id=ORG, by_credits=False, by_money=True)
-    assert buying(around=nobody).label == ""
-    assert buying(around=nobody, currency="USD").label != ""
-    assert buying(HELD).label == ""
+async def test_agent_is_offered_to_those_who_may_pay_its_price_and_to_nobody_who_has_it() -> None:
+    assert (await buying(None, "pay"))[0] == ""
+    assert (await buying(None, "pay", currency="USD"))[0] != ""
+    assert (await buying(HELD))[0] == ""
 
 
-def test_who_has_an_agent_can_take_new_prices_of_its_uses_over() -> None:
-    metered = {"model": "usage", "price": None, "currency": None, "prices": {"page": "0.03", "a b": "1"}}
-    assert buying({**HELD, "prices": metered["prices"]}, **metered).label == ""
-    found = buying({**HELD, "prices": {"page": "0.02"}}, **metered)
-    assert found.label == "Accept new prices"
-    assert found.sent == (("model", "usage"), ("meter", "a b=1"), ("meter", "page=0.03"))
+async def test_who_has_an_agent_can_take_new_prices_of_its_uses_over() -> None:
+    assert (await buying({**HELD, "prices": METERED["prices"]}, **METERED))[0] == ""
+    label, sent = await buying({**HELD, "prices": {"page": "0.02"}}, **METERED)
+    assert label == "Accept new prices"
+    assert sent == [("model", "usage"), ("meter", "a b=1"), ("meter", "page=0.03")]
 
 
 def test_month_that_was_paid_says_what_becomes_of_it() -> None:
@@ -122,9 +140,9 @@ def test_month_that_was_paid_says_what_becomes_of_it() -> None:
         "bought_at": "2026-11-01T00:00:00Z",
     }
     month = {**OFFER, "model": "monthly", **bought, "ends_at": "2026-12-01T00:00:00Z"}
-    said = [library.row({**month, "renews": renews}, Prefs(), "").until[:6] for renews in (True, False)]
+    said = [term({**month, "renews": renews})[:6] for renews in (True, False)]
     assert said == ["Renews", "Ends D"]
-    assert library.row({**month, "renews": False, "has_access": False}, Prefs(), "").until.startswith("Ended")
+    assert term({**month, "renews": False, "has_access": False}).startswith("Ended")
 
 
 CONFIG: dict[str, Any] = {
@@ -167,25 +185,75 @@ async def seen(api: FakeApi, path: str) -> str:
 
 
 def test_card_says_who_offers_the_agent_how_good_it_is_and_what_it_costs() -> None:
-    card = view.agent_card(KNOWN, Prefs(), HERE)
-    assert (card.href, card.face.author, card.face.initials) == (f"{HERE}/{AGENT}", "Studio", "S")
-    assert (card.stars, card.ratings, card.jobs, card.category) == ("4.6", "1 rating", "12 jobs done", "Research")
-    assert card.price == "10.00\N{NO-BREAK SPACE}credits"
-    free = {**HIRED, "pricing": {"model": "free", "amount": None, "currency": None}}
-    assert view.agent_card(free, Prefs(), HERE).price == "From 5.00\N{NO-BREAK SPACE}credits"
-    assert view.agent_card({**free, "terms": {}}, Prefs(), HERE).price == "Price by agreement"
-    assert view.agent_card({**HIRED, "can_be_hired": False}, Prefs(), HERE).price == "Cannot be hired now"
+    page = render("marketplace/list.html", list_page(), rows=[KNOWN], reads_all=True)
+    assert f'href="{BASE}/marketplace/{AGENT}"' in page
+    assert "Summariser by Studio 4.6 of 5 stars (1 rating) · 12 rated jobs" in text_of(page)
+    assert "10.00 credits a job Research" in text_of(page)
+    gone = render("marketplace/list.html", list_page(), rows=[{**KNOWN, "can_be_hired": False}], reads_all=True)
+    assert "Cannot be hired now" in gone
+
+
+FREE: dict[str, Any] = {**HIRED, "pricing": {"model": "free", "amount": None, "currency": None}}
+
+
+@pytest.mark.parametrize(
+    ("agent", "price"),
+    [
+        (HIRED, "10.00 credits a job"),
+        ({**HIRED, "pricing": {**HIRED["pricing"], "model": "monthly"}}, "10.00 credits a month"),
+        (FREE, "From 5.00 credits a job"),
+        ({**FREE, "terms": {}}, "Price by agreement"),
+    ],
+)
+def test_job_has_one_price_wherever_its_agent_is_listed(agent: dict[str, Any], price: str) -> None:
+    assert job_price(agent).replace("\N{NO-BREAK SPACE}", " ") == price
+    own = render("agent/list.html", list_page(), rows=[agent], below="")
+    found = render("marketplace/list.html", list_page(), rows=[agent], reads_all=True)
+    assert all(price in text_of(page) for page in (own, found))
+
+
+@pytest.mark.parametrize(
+    ("changes", "price"),
+    [
+        ({}, "9.50 credits once"),
+        ({"model": "monthly", "currency": "USD"}, "9.50 USD a month"),
+        ({"model": "free", "price": None}, "Free"),
+        ({**METERED, "prices": {"page": "0.03"}}, "0.03 credits a page"),
+        (METERED, "1.00 credits a a b and 1 more"),
+    ],
+)
+def test_offer_is_priced_by_its_model(changes: dict[str, Any], price: str) -> None:
+    assert offer_price({**OFFER, **changes}).replace("\N{NO-BREAK SPACE}", " ") == price
+
+
+@pytest.mark.parametrize(
+    ("offer", "said"),
+    [
+        (answered(OFFER), "For sale 9.50 credits once"),
+        (answered({**OFFER, "status": "retired"}), "For sale Not for sale"),
+        (refused(404, "not_found"), "For sale Not for sale"),
+        (refused(503, "service.unavailable"), "For sale \N{EN DASH} not available right now"),
+    ],
+)
+def test_own_agent_has_the_price_of_a_job_and_that_of_its_offer(offer: Answer, said: str) -> None:
+    parts = {"earned": "47.50", "available": "40.00", "pending": "7.50", "paid_out": "0.00", "asset": "CREDIT"}
+    earned = {"data": [{"agent_id": AGENT, **parts}, {"agent_id": "agt_other", **parts, "earned": "9.00"}]}
+    answers = {"earnings": answered(earned), "jobs": answered({"data": []}), "score": refused(503, "x"), "offer": offer}
+    choices: dict[str, Any] = dict.fromkeys(("models", "visibilities", "categories", "currencies"), ())
+    page = text_of(render("agent/page.html", object_page(), it=HIRED, version="", amount="", **answers, **choices))
+    assert "Price 10.00 credits a job " + said in page
+    assert "47.50 credits" in page
+    assert "9.00 credits" not in page
 
 
 @pytest.mark.parametrize(("name", "initials"), [("Research desk two", "RD"), ("écrivain", "É"), ("<b> !", "?")])
 def test_initials_are_of_words_and_colours_of_the_id(name: str, initials: str) -> None:
-    one, other = [view.face_of(AGENT, {**CARD, "name": each}) for each in (name, "Other")]
-    assert one.initials == initials
-    assert one.colour == other.colour
-    assert one.colour in {f"f{number}" for number in range(1, 7)}
+    one, other = disc(name, AGENT), disc("Other", AGENT)
+    assert f">{initials}<" in one
+    assert re.findall(r"disc f[1-6]", one) == re.findall(r"disc f[1-6]", other) != []
 
 
-async def test_directory_has_agents_to_hire_of_all_organizations_and_filters_that_stay_folded() -> None:
+async def test_directory_has_agents_to_hire_of_all_organizations() -> None:
     listed = (200, {"data": [KNOWN], "next_cursor": None})
     api = market(**{"GET /agents": listed})
     async with browser(api, signed_in=True) as client:
@@ -200,15 +268,9 @@ async def test_directory_has_agents_to_hire_of_all_organizations_and_filters_tha
         "limit": "50",
     }
     assert query == hired
-    assert "<details><summary>Filters</summary>" in page
-    assert "Order: Best rated" in re.sub(r"<[^>]+>", "", page)
+    assert "Sort by: Best rated" in re.sub(r"<[^>]+>", "", page)
     assert f'href="{HERE}/{AGENT}"' in page
     assert f'href="{HERE}/offers"' in page
-
-
-async def test_order_that_no_agent_is_in_is_no_filter_that_none_matches() -> None:
-    api = market(**{"GET /agents": (200, {"data": [], "next_cursor": None})})
-    assert "No jobs yet" in await seen(api, f"{HERE}?sort=jobs")
 
 
 async def test_profile_says_the_price_in_words_and_leads_to_hiring() -> None:
@@ -216,7 +278,7 @@ async def test_profile_says_the_price_in_words_and_leads_to_hiring() -> None:
     who = {"organization": {"id": ORG, "name": "Acme", "tier": "free"}, "agent": None, "session": None, "key_id": "k"}
     line = {"rule": "loyal", "description": "You hire it often", "multiplier": 0.9}
     given = {"id": "fbk_1", "ratings": {"quality": 4}, "comment": "On time.", "created_at": "2026-11-20T00:00:00Z"}
-    night = {"day": "2026-11-20", "dimensions": dict.fromkeys(reputation.DIMENSIONS, 8.5)}
+    night = {"day": "2026-11-20", "dimensions": dict.fromkeys(DIMENSIONS, 8.5)}
     api = market(
         **{
             "GET /me": (200, {**me, **who}),
@@ -235,7 +297,7 @@ async def test_profile_says_the_price_in_words_and_leads_to_hiring() -> None:
         "You hire it often: 10% less.",
         "Your price today is 9.00 credits; the listed one is 10.00 credits.",
         "Jobs from 5.00 credits are accepted automatically, others when the author agrees.",
-        "Quality 4 On time.",
+        "Quality 4 of 5 On time.",
         "by Studio",
     ):
         assert words in page

@@ -4,16 +4,20 @@ from typing import Any
 
 import pytest
 
-from console.format import Prefs
-from console.gateway import Answer, Problem
-from console.project.room import Room, room
-from tests.console.answering import said
+from console.forms import blank
+from console.gateway import Answer
+from console.project.pages import least_left, room_title, tiers
+from domain.common.access import Permission
+from tests.console.answering import refused, said as answered
 from tests.console.fake import ME, ORG, OWN, FakeApi, browser, problem
+from tests.console.rendering import form_page, list_page, render
 from tests.console.strict import read
+from tests.console.walking import text_of
 
 HERE = f"/console/{ORG}/projects"
 FORM = {"command": "con_0123456789abcdef"}
 SLOTS = {"free": 0, "in_use": 1, "owed": 0}
+OF = {"organization_id": ORG, "tier": "free"}
 DEPLOYED: dict[str, Any] = {
     "id": "prj_1",
     "name": "Tables <b>",
@@ -48,49 +52,66 @@ def limits(projects: tuple[int, int | None], deployments: tuple[int, int | None]
     return {"projects": one(*projects), "deployments": one(*deployments), "slots": SLOTS, "slot_price": price}
 
 
-WAYS = {"slots": f"{HERE}/slots", "plans": "/plans"}
-
-
-def made(of: dict[str, Any], running: Answer | None = None, config: Answer | None = None) -> Room:
-    one = said({"data": [DEPLOYED], "next_cursor": None})
-    return room(of, {"config": config or said({"plans": PLANS}), "deployed": running or one}, Prefs(), HERE, WAYS)
+def made(of: dict[str, Any], *deployed: dict[str, Any], silent: Answer | None = None) -> str:
+    found = {"tiers": tiers(PLANS, of), "deployed": deployed, "has_more": False, "silent": silent}
+    page = form_page(title=room_title(of))
+    return text_of(render("project/room.html", page, Permission.PAY, limits={**OF, **of}, room=found))
 
 
 def test_plans_with_more_deployments_are_named_where_those_are_used_up() -> None:
     # One of the two deployments is a slot's, so plans with one have no more room.
-    shown = made(limits((2, 6), (2, 2)))
-    assert shown.title == "Deployment limit reached"
-    assert [(tier.name, tier.deployments) for tier in shown.tiers] == [
-        ("Professional", "10"),
-        ("Enterprise", "Any number"),
-    ]
-    assert [(price.text, every) for price, every in shown.tiers[0].prices] == [
-        ("99.00\N{NO-BREAK SPACE}USD", "a month")
-    ]
-    assert (shown.slot.number, shown.buy) == ("5.00", f"{HERE}/slots")
-    assert [(each.slug, each.undeploy) for each in shown.deployed] == [("tables", f"{HERE}/tables/undeploy")]
+    shown = made(limits((2, 6), (2, 2)), DEPLOYED)
+    assert "Deployment limit reached" in shown
+    assert "Starter" not in shown
+    assert "Professional 99.00 USD a month 25 10" in shown
+    assert "Enterprise As agreed Any number Any number" in shown
+    assert "One more project and one more deployment, for 5.00 USD once, plus tax." in shown
+    assert "Undeploy tables" in shown
 
 
 def test_undeploying_is_not_offered_where_it_makes_no_room() -> None:
     shown = made(limits((2, 2), (1, 2)))
-    assert (shown.stays, shown.deployed) == (True, ())
-    assert [tier.name for tier in shown.tiers] == ["Starter", "Professional", "Enterprise"]
+    assert "Undeploying does not allow a new project: projects stay." in shown
+    assert "Undeploying" not in made(limits((1, 2), (1, 2)))
 
 
-def test_page_that_is_asked_for_where_there_is_room_says_so() -> None:
-    shown = made(limits((1, 2), (1, 2)))
-    assert (shown.title, shown.tiers, shown.deployed, shown.stays) == ("Available", (), (), False)
-
-
-def test_plan_has_to_have_room_for_all_that_is_used_up() -> None:
-    assert [tier.name for tier in made(limits((2, 2), (2, 2))).tiers] == ["Professional", "Enterprise"]
+@pytest.mark.parametrize(
+    ("projects", "deployments", "title", "plans"),
+    [
+        ((1, 2), (1, 2), "Available", []),
+        ((2, 2), (1, 2), "Project limit reached, deployments available", ["Starter", "Professional", "Enterprise"]),
+        # A plan needs room for all that is used up.
+        ((2, 2), (2, 2), "Project limit reached", ["Professional", "Enterprise"]),
+    ],
+)
+def test_plan_has_to_have_room_for_all_that_is_used_up(
+    projects: tuple[int, int], deployments: tuple[int, int], title: str, plans: list[str]
+) -> None:
+    of = limits(projects, deployments)
+    assert (room_title(of), [each["name"] for each in tiers(PLANS, of)]) == (title, plans)
 
 
 def test_part_that_does_not_answer_leaves_the_slot() -> None:
-    silent = Problem(status=503, code="service.unavailable", title="", detail="")
-    shown = made(limits((2, 2), (2, 2)), config=Answer(status=503, request_id="req_9", problem=silent))
-    assert shown.failed is not None
-    assert (shown.failed.request_id, shown.slot.number, len(shown.deployed)) == ("req_9", "5.00", 1)
+    shown = made(limits((2, 2), (2, 2)), DEPLOYED, silent=refused(503, "service.unavailable"))
+    assert "Not available right now. Request req_1" in shown
+    assert "for 5.00 USD once" in shown
+
+
+@pytest.mark.parametrize(
+    ("used", "of", "said"),
+    [
+        (2, 5, "3 projects, 2 of 5 deployed."),
+        (4, 5, "3 projects, 4 of 5 deployed. One more is available. Buy a slot"),
+        (5, 5, "3 projects, 5 of 5 deployed. The limit is reached. Buy a slot or choose a larger plan. Buy a slot"),
+    ],
+)
+def test_banner_warns_before_the_limit(used: int, of: int, said: str) -> None:
+    body = limits((3, None), (used, of))
+    values = {"keys": {}, "kinds": {}, "no_project": False, "no_deployment": False, "title": "", "room": None}
+    values |= {"limits": answered({**OF, **body}), "least": least_left(body), "rows": ()}
+    text = text_of(render("project/list.html", list_page(), Permission.PAY, form=blank(), **values))
+    assert said in text
+    assert ("Buy a slot" in text) is ("Buy a slot" in said)
 
 
 def api(of: dict[str, Any], *permissions: str, **more: Any) -> FakeApi:

@@ -256,7 +256,7 @@ FOLLOW_NOTHING = {
         "key/list.html",
         "session/list.html",
         "session/links.html",
-        "marketplace/list.html",
+        *("marketplace/list.html", "marketplace/offers.html"),
         "notification/inbox.html",
         "principal/list.html",
         "department/list.html",

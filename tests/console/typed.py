@@ -259,14 +259,13 @@ FORMS = (
         "owner",
         whole=_AGENT,
         shown={"name": "", "description": ""},
-        checked=each("category", "amount", "currency"),
+        checked=each("amount"),
     ),
     Typed(
         "/console/{org}/agents/{own_agent}/change",
         "/{org}/agents/{id}/change",
         "owner",
         shown={"name": "", "description": ""},
-        checked=each("category"),
     ),
     Typed(
         "/console/{org}/agents/{own_agent}/offer",
@@ -274,7 +273,7 @@ FORMS = (
         "owner",
         whole={"model": "one_time", "price": "9.99", "currency": "USD", "summary": "Reads"},
         shown={"summary": "/console/{org}/marketplace/{own_agent}"},
-        checked=each("price", "currency", "included_uses") | each("prices", model="usage", price="", currency="CREDIT"),
+        checked=each("price", "included_uses") | each("prices", model="usage", price="", currency="CREDIT"),
         make=Made.seller,
     ),
     Typed(
@@ -282,7 +281,7 @@ FORMS = (
         "/{org}/agents/{id}/price",
         "owner",
         whole={"model": "one_time", "amount": "9.99", "currency": "USD"},
-        checked=each("amount", "currency"),
+        checked=each("amount"),
     ),
     Typed(
         "/console/{org}/alerts/settings/endpoints/new",

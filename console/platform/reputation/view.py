@@ -9,7 +9,7 @@ from console.format import Ident, Moment, Prefs, amount, count, ident, moment, n
 from console.forms import FormState
 from console.gateway import Answer
 from console.mentions import Linked, Naming, Sentence, sentence
-from console.reputation.view import DIMENSIONS, exact, points
+from console.reputation.scores import DIMENSIONS, exact, points
 from console.sections import unanswered
 from console.status import Status, status_of
 from console.waiting import Alert, alert as alert_of

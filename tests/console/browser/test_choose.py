@@ -16,8 +16,8 @@ async def test_an_agent_is_found_and_hired_by_its_name(world, open_window):
         await owner.page.get_by_role("link", name="Agents", exact=True).click()
         await owner.page.get_by_role("link", name="Find agents").click()
         await owner.write("Search", name)
-        await owner.press("Search")
-        await owner.sees(f"by {seller.name}", "No ratings yet · 0 jobs done")
+        await owner.press("Filter")
+        await owner.sees(f"by {seller.name}", "No ratings yet · 0 rated jobs")
         await owner.press(name, link=True)
         await owner.sees("Reads whole books.", "Pricing", "To buy: 9.50 credits once.", "Recent feedback")
         assert await owner.main.get_by_role("link", name="Buy for 9.50").count() == 1

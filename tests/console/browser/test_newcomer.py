@@ -43,9 +43,10 @@ async def test_newcomer_hires_pays_disputes_and_subscribes_in_a_few_clicks(world
         await someone.write("API key", buyer.people["owner"].token)
         await someone.click("Sign in")
 
+        await someone.click("Agents")
         await someone.click("Find agents")
         await someone.write("Search", name)
-        await someone.click("Search")
+        await someone.click("Filter")
         await someone.click(name)
         await someone.click("Hire")
         await someone.write("Work", "Read the quarter")
@@ -57,7 +58,7 @@ async def test_newcomer_hires_pays_disputes_and_subscribes_in_a_few_clicks(world
         good(await seller.people["owner"].post(f"/escrows/{escrow['id']}/delivery", {"artifacts": [], "note": "Done"}))
 
         await someone.click("Home")
-        await someone.click("Escrow: Read the quarter")
+        await someone.click("Read the quarter")
         await someone.click("Dispute")
         await someone.write("Reason", "A third of it is wrong")
         await someone.click("Dispute")
