@@ -141,7 +141,7 @@ def of_assets(assets: Assets) -> Mapping[str, Callable[..., Markup]]:
     def badge(value: str | Status, noun: str = "") -> Markup:
         """Write a status of a noun as shape and word."""
         shown = status_of(value, noun)
-        return Markup(f'<span class="badge {shown.tone.value}">{icon(shown.icon)}{escape(shown.word)}</span>')
+        return Markup(f'<span class="badge {shown.tone.value}">{icon(shown.icon)}{escape(gettext(shown.word))}</span>')
 
     def id(value: str | Ident) -> Markup:
         """Write an id, cut in its middle; the button copies it whole."""
