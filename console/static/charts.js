@@ -49,6 +49,7 @@ function hide(canvas) {
 
 // A chart can be reached with the keyboard only where scripts run, so the element becomes a slider here.
 function prepare(root) {
+  const texts = document.getElementById("said").dataset;
   for (const canvas of root.querySelectorAll(".chart .canvas:not([role])")) {
     const count = rowsOf(canvas).length;
     if (!count) continue;

@@ -1,7 +1,8 @@
 // What every page has: dialogs, busy buttons, copying, asking again. All of it works without, by pages of its own.
-// What scripts say, in the reader's language.
-globalThis.texts = document.getElementById("said")?.dataset ?? {};
 const all = (selector, within = document) => [...within.querySelectorAll(selector)];
+
+// What scripts say, in the reader's language.
+const texts = document.getElementById("said")?.dataset ?? {};
 
 // For times on pages of a person who has saved no time zone.
 const { timeZone } = Intl.DateTimeFormat().resolvedOptions();

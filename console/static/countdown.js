@@ -3,6 +3,7 @@ const ends = new WeakMap();
 let ticking;
 
 const tick = () => {
+  const texts = document.getElementById("said").dataset;
   for (const place of document.querySelectorAll("time[data-left]")) {
     if (!ends.has(place)) ends.set(place, Date.now() + place.dataset.left * 1000);
     const seconds = Math.max(0, Math.round((ends.get(place) - Date.now()) / 1000));

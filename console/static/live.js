@@ -1,5 +1,6 @@
 // Sections marked data-live follow what changes: the page is asked for again, and they are replaced by what it has.
 const changes = document.body.dataset.changes;
+const texts = document.getElementById("said")?.dataset ?? {};
 const EVERY = 15_000;
 const SOON = 150, LATER = 2_000;
 // Scripts make HTML of nothing but this console's own pages.
