@@ -5,6 +5,7 @@ values that are written already, such as `format.Amount`, are returned unchanged
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -14,9 +15,12 @@ from jinja2 import Environment
 from console import format as written
 from console.agent.prices import job_price, offer_price
 from console.format import Amount, Ident, Moment
+from console.mentions import Sentence, sentence
+from console.payment.view import company, provider_named
 from console.reader import reader
 from console.status import STATUSES, Status, status_of
 from console.texts import N_, _, gettext, language, ngettext
+from console.who import actor_named, role_named
 from domain.common.money import CREDIT, SCALES, SLOT
 
 NOTHING = "\N{EN DASH}"
@@ -69,6 +73,25 @@ def rounded(value: float | None, places: int = 2) -> str:
     if value is None:
         return NOTHING
     return written.digits_of(Decimal(str(value)).quantize(Decimal(1).scaleb(-places)), reader().prefs, least=places)
+
+
+def mentioned(
+    text: str, names: Mapping[str, str], org_id: str | None = None, href: Callable[[str], str] | None = None
+) -> Sentence:
+    """Return a text in parts: names with links in place of its ids, and local times.
+
+    Args:
+        text: of the API, with ids.
+        names: of what it mentions, by id.
+        org_id: whose the objects are, for pages of all organizations.
+        href: returns the address of the page of an id, where that is not the reader's.
+    """
+    return sentence(text, names, reader().prefs, href or (lambda id: reader().link(id, org_id)))
+
+
+def past(value: str) -> bool:
+    """Return whether a time has come."""
+    return datetime.fromisoformat(value) <= reader().now
 
 
 _PER = {
@@ -153,6 +176,8 @@ def items(value: Mapping[str, Any]) -> Sequence[tuple[str, Any]]:
     return tuple(value.items())
 
 
+count, day, month = (_of_prefs(write) for write in (written.count, written.day, written.month))
+
 FILTERS: Mapping[str, Callable[..., Any]] = {
     "amount": amount,
     "money": money,
@@ -161,11 +186,17 @@ FILTERS: Mapping[str, Callable[..., Any]] = {
     "ident": ident,
     "status": status,
     "statuses": statuses,
+    "mentioned": mentioned,
+    "past": past,
+    "actor": actor_named,
+    "role": role_named,
     "is_some": is_some,
     "per": per,
     "country_name": country_name,
     "payment_method": payment_method,
     "total": total,
+    "provider": provider_named,
+    "company": company,
     "share": share,
     "link": link,
     "rounded": rounded,
@@ -175,12 +206,12 @@ FILTERS: Mapping[str, Callable[..., Any]] = {
     "titled": written.titled,
     "listed": written.joined,
     "currency_name": written.currency_name,
-    "count": _of_prefs(written.count),
+    "count": count,
     "number": _of_prefs(written.number),
     "percent": _of_prefs(written.percent),
-    "day": _of_prefs(written.day),
+    "day": day,
     "short_day": _of_prefs(written.short_day),
-    "month": _of_prefs(written.month),
+    "month": month,
     "period": _of_prefs(written.period),
     "service_period": _of_prefs(written.service_period),
     "duration": _of_prefs(written.duration),

@@ -431,6 +431,11 @@ TITLES = (
     N_("Trial"),
     N_("Entry"),
     N_("Usage"),
+    N_("Activity"),
+    N_("Billing run"),
+    N_("Discrepancy"),
+    N_("Reconciliation"),
+    N_("Webhook"),
 )
 
 

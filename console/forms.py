@@ -67,6 +67,10 @@ class Form:
         """Return a number, None if nothing was typed."""
         return self.number(name) or None
 
+    def words(self, name: str) -> list[str]:
+        """Return the words of a field, each once; spaces and commas separate them."""
+        return list(dict.fromkeys(self.text(name).replace(",", " ").split()))
+
     def maybe_whole(self, name: str) -> int | str | None:
         """Return a whole number, as it was typed where it is none, so that the API refuses it; None if empty."""
         text = self.text(name)

@@ -19,8 +19,9 @@ from console.filters import (
     relative,
     status as status_of,
 )
-from console.format import Amount, Ident, Moment
+from console.format import Amount, Ident, Moment, seconds_until
 from console.mentions import Sentence
+from console.reader import reader
 from console.status import Status
 from console.texts import _, gettext
 
@@ -82,10 +83,14 @@ def ago(value: str | Moment, words: str = "") -> Markup:
     )
 
 
-def left(at: Moment, words: str, seconds: int) -> Markup:
+def left(at: str | Moment, words: str = "", seconds: int | None = None) -> Markup:
     """Write how long it is until a time; `countdown.js` counts where there are seconds left."""
+    shown = moment_of(at)
+    assert shown is not None
+    seconds = seconds_until(shown.iso, reader().now) if seconds is None else seconds
     timer = f' role="timer" data-left="{seconds}"' if seconds > 0 else ""
-    return Markup(f'<time datetime="{escape(at.iso)}" title="{escape(at.exact)}"{timer}>{escape(words)}</time>')
+    attributes = f'datetime="{escape(shown.iso)}" title="{escape(shown.exact)}"{timer}'
+    return Markup(f"<time {attributes}>{escape(words or relative(shown.iso))}</time>")
 
 
 def disc(name: str, id: str) -> Markup:

@@ -388,15 +388,16 @@ def file(
     return download
 
 
-async def row_of(visit: Visit, path: str) -> Mapping[str, Any]:
-    """Return the row that the address names, of those that `q` finds: its principal, or another searched field.
+async def row_of(visit: Visit, path: str, key: str = "id") -> Mapping[str, Any]:
+    """Return the row that the address names by its `key`, of those that `q`, or else that name, finds.
 
     Raises:
         Refused: there is none among the first few thousand.
     """
-    async for answer in _pages(visit, path, None, **visit.chosen("q"), **visit.scope):
+    query = visit.chosen("q") if key == "id" else {"q": visit.path("id")}
+    async for answer in _pages(visit, path, None, **query, **visit.scope):
         for row in answer.need()["data"]:
-            if row["id"] == visit.path("id"):
+            if row[key] == visit.path("id"):
                 found: Mapping[str, Any] = row
                 return found
     raise Refused(not_found(visit.request))

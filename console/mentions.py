@@ -63,6 +63,10 @@ class Naming:
         """Return a sentence, or an id alone, in parts; none of nothing. `org_id` is whose the objects are."""
         return sentence(text or "", self.names, self.prefs, lambda id: self.href(id, org_id))
 
+    def plain(self, text: str) -> str:
+        """Return a text with names in place of its ids, and without links."""
+        return shortened(text, self.prefs, self.names)
+
 
 def shortened(text: str, prefs: Prefs, names: Mapping[str, str]) -> str:
     """Return a text with names in place of its ids, or with its ids cut, and local times: where it has no links."""

@@ -8,16 +8,18 @@ around: title, crumbs, addresses, the form. Values that a page computes are adde
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
+from urllib.parse import quote
 
 from starlette.responses import Response
 from starlette.routing import Route
 
 from console import lists, picker
 from console.filters import statuses
+from console.format import Prefs
 from console.forms import Form, FormState, blank, corrected, read_form, with_summary
-from console.gateway import Answer, Wanted
+from console.gateway import Answer, Query, Wanted
 from console.lists import Choice, ListResult, ListView
-from console.routing import COMMAND, tenant
+from console.routing import COMMAND, anyone, tenant
 from console.texts import _, gettext
 from console.visit import Visit
 from console.widgets import Confirmation, Link, Page, Tab
@@ -35,8 +37,8 @@ class Filter:
     """A filter of a list, called as the API calls it.
 
     Attributes:
-        kind: `text`, `search`, `date`, `amount`, `select`, `pick` (by name, of objects of the API), or `tab`, which
-            chooses between lists and has no field.
+        kind: `text`, `search`, `date`, `amount`, `select`, `pick` (by name, of objects of the API), `link`, which
+            links of the page set, or `tab`, which chooses between lists. The last two have no field.
         label: stands over the field, and in the chip.
         options: pairs of a value and its words, a noun of `status.STATUSES`, or a function that returns pairs.
         example: a placeholder.
@@ -89,17 +91,26 @@ class ListPage(Page):
     Attributes:
         listed: query, chips and pager.
         filters: in the order of their fields.
+        parts: tabs that lead to other pages.
         across: whether the rows are of all organizations.
         base: where the pages around begin.
         create: the address of the form that creates an object; empty where the reader may not.
+        form: of a command of a row that was refused.
     """
 
     listed: ListView
+    form: FormState = field(default_factory=blank)
     filters: tuple[Filter, ...] = ()
+    parts: tuple[Tab, ...] = ()
     tabs: tuple[Tab, ...] = ()
     across: bool = False
     base: str = ""
     create: str = ""
+
+    @property
+    def fresh(self) -> FormState:
+        """A form for one button of a row: each has a command key of its own."""
+        return blank()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,15 +153,30 @@ OfObject = Callable[[Visit, Json, Mapping[str, Answer]], Awaitable[Json]]
 OfForm = Callable[[Visit, FormState, Json], Awaitable[Json]]
 #: Returns further questions of a page, which are asked at once with its own.
 Extra = Callable[[Visit], Mapping[str, Wanted]]
+#: Returns the values that a filter chooses between, and their words, by the filter.
+Choices = Callable[[Visit], Awaitable[Mapping[str, Mapping[str, str]]]]
 #: Makes a page of a command that was done, where it does not lead on to one.
 Done = Callable[[Visit, Form, Answer], Awaitable[Response]]
 Show = Callable[..., Awaitable[Response]]
 Tabs = tuple[tuple[str, str], ...]
+#: Returns a form as it is shown first.
+Begins = Callable[[Visit], Awaitable[FormState]]
 #: Returns the body of a command.
 Body = Callable[[Form], Json]
+#: Returns fields of the page that asks before a command, such as `effect`, of its object.
+OfQuestion = Callable[[Visit, Json], Awaitable[Json]]
 #: The lists that fields choose from: a noun of `lists.choice` and a query, by the field.
 Sources = Mapping[str, tuple[str, Mapping[str, str]]]
 NO_OBJECT: Json = {}
+
+
+def beginning(**values: str) -> Begins:
+    """Return what shows a form with these values first."""
+
+    async def begin(_visit: Visit) -> FormState:
+        return blank(**values)
+
+    return begin
 
 
 class Noun:
@@ -168,7 +194,9 @@ class Noun:
         above: tuple[tuple[str, str], ...] = (),
         change: Permission = Permission.READ,
         owners: tuple[str, ...] = ("organization_id",),
-        site: Site = tenant,
+        site: Site | tuple[Site, ...] = tenant,
+        in_list: bool = False,
+        key: str = "id",
     ) -> None:
         """Declare a noun.
 
@@ -182,65 +210,74 @@ class Noun:
             above: labels and paths of the crumbs above the list.
             change: the permission for forms and commands.
             owners: the fields of an object that say which organizations it belongs to.
-            site: `tenant` or `platform` of `console.routing`.
+            site: `tenant`, `platform` or `anyone` of `console.routing`, or several of them.
+            key: the field of an object by which its address names it.
+            in_list: whether the API answers its objects in the list alone, where the `q` of the address finds them.
         """
         self.path, self.title, self.folder = path, title, folder
         self.name: Callable[[Json], str] = (lambda it: str(it[name])) if isinstance(name, str) else name
         self.at, self.one = at or path, one or f"{at or path}/{{id}}"
-        self.above, self.change, self.owners, self.site = above, change, owners, site
+        self.above, self.change, self.owners = above, change, owners
+        self.sites = site if isinstance(site, tuple) else (site,)
+        self.in_list, self.key = in_list, key
         self.routes: list[Route] = []
         self._show: Show | None = None
+        self.show_list: Show | None = None
 
     def add(self, path: str, page: Callable[[Visit], Awaitable[Response]], *methods: str) -> None:
-        """Add a page of its own, below the pages of the site."""
-        self.routes.append(self.site(path, page, methods or ("GET",)))
+        """Add a page of its own, below the pages of each site."""
+        self.routes += [site(path, page, methods or ("GET",)) for site in self.sites]
+
+    def base(self, visit: Visit) -> str:
+        """Return where the addresses of the noun begin."""
+        return "/console" if anyone in self.sites else visit.base
 
     def listed(self, visit: Visit) -> str:
         """Return the address of the list."""
-        return f"{visit.base}{self.at}"
+        return f"{self.base(visit)}{self.at}"
 
     def here(self, visit: Visit, id: str = "") -> str:
         """Return the address of one object: of `id`, or of the one in the address."""
-        return f"{visit.base}{self.one}".replace("{id}", id or visit.path("id"))
+        return f"{self.base(visit)}{self.one}".replace("{id}", quote(id or visit.path("id"), safe="@+"))
 
     def own(self, visit: Visit) -> str:
         """Return the path of the object in the address, below `/api/v1`."""
         return f"{self.path}/{visit.path('id')}"
 
-    @property
-    def shown(self) -> Show:
-        """The page of one object, for handlers that show it again."""
-        assert self._show is not None
-        return self._show
-
     async def find(self, visit: Visit) -> Json:
         """Return the object in the address; raises `Refused` where it belongs to another organization."""
+        if self.in_list:
+            return await lists.row_of(visit, self.path, self.key)
         return visit.owned((await visit.ask(self.own(visit))).need(), *self.owners)
 
     async def show(self, visit: Visit, form: FormState | None = None, status: int = 200) -> Response:
-        """Show the page of the object in the address, with a form that says why a command was not done."""
-        assert self._show is not None
-        return await self._show(visit, form, status)
+        """Show the page of the object in the address, or the list, with a form that says why a command was not done."""
+        show = self._show or self.show_list
+        assert show is not None
+        return await show(visit, form, status)
 
     def crumbs(self, visit: Visit, it: Json = NO_OBJECT, *, of_list: bool = False) -> tuple[Link, ...]:
         """Return the crumbs of the list, of a page below it, or of a page below an object."""
-        links = [Link(label=gettext(label), href=f"{visit.base}{path}") for label, path in self.above]
+        links = [Link(label=gettext(label), href=f"{self.base(visit)}{path}") for label, path in self.above]
         links += [] if of_list else [Link(label=gettext(self.title), href=self.listed(visit))]
-        return (*links, *([Link(label=self.name(it), href=self.here(visit, it["id"]))] if it else []))
+        return (*links, *([Link(label=self.name(it), href=self.here(visit, it[self.key]))] if it else []))
 
     def list(
         self,
         *filters: Filter,
         days: bool = False,
-        tabs: Tabs = (),
+        tabs: Tabs | Callable[[Visit], Tabs] = (),
+        summary: str = "",
         values: OfList | None = None,
         extra: Extra | None = None,
+        choices: Choices | None = None,
         fixed: Mapping[str, str | None] | None = None,
         usual: Mapping[str, str] | None = None,
         own: bool = False,
         others: bool = False,
         template: str = "list",
         create: str = "new",
+        file: str = "",
         may_create: Callable[[Visit], bool] | None = None,
         around: Callable[[Visit], tuple[Tab, ...]] | None = None,
     ) -> None:
@@ -250,14 +287,17 @@ class Noun:
             filters: in the order of their fields.
             days: whether it has `from` and `to`.
             tabs: values of the filter that is a `tab`, with their words.
+            summary: the path of a summary by status, which counts the rows of each tab.
             values: returns further values for the template, such as `naming`.
             extra: further questions; their answers are in `ListResult.extra`.
+            choices: returns the values of filters that `pick` from the API, and their words.
             fixed: what the page itself asks of the list; None leaves a parameter out.
             usual: what it asks where the address does not say otherwise.
             own: whether the API would list objects of other organizations too.
             others: whether rows can be of agents of other organizations, so that those can be chosen too.
             template: its name in the folder.
-            create: the last part of the address of the form that creates an object; empty for none.
+            create: the last part of the address of the form that creates an object, or a path; empty for none.
+            file: what the CSV is called; empty where it is as the path.
             may_create: whether that is offered, beyond the permission.
             around: returns tabs that lead to other pages.
         """
@@ -268,29 +308,47 @@ class Noun:
             kept = {name: value for name, value in (usual or {}).items() if name not in given}
             return {**(fixed or {}), **kept, **({"organization_id": visit.org_id} if own else {})}
 
-        async def show(visit: Visit) -> Response:
-            more = extra(visit) if extra else None
-            found = await lists.find(visit, self.path, *names, days=days, fixed=asked(visit), extra=more, others=others)
+        async def show(visit: Visit, form: FormState | None = None, status: int = 200) -> Response:
+            more = dict(extra(visit)) if extra else {}
+            if summary:
+                by = (each.name for each in filters if each.kind == "tab")
+                more["summary"] = (summary, lists.asked(visit, *names, days=days).counted(*by))
+            words = await choices(visit) if choices else None
+            found = await lists.find(
+                visit,
+                self.path,
+                *names,
+                days=days,
+                at=self.listed(visit),
+                fixed=asked(visit),
+                extra=more,
+                choices=words,
+                others=others,
+            )
             shown = shown_filters(visit, filters, days=days)
             may = create and visit.may(self.change) and (may_create is None or may_create(visit))
             page = ListPage(
                 title=gettext(self.title),
                 crumbs=self.crumbs(visit, of_list=True),
                 listed=self.view(found, shown),
+                form=form or blank(),
                 filters=shown,
-                tabs=around(visit) if around else _tabs(found, filters, tabs),
+                parts=around(visit) if around else (),
+                tabs=_tabs(found, filters, tabs(visit) if callable(tabs) else tabs, visit.choices.prefs),
                 across=visit.me.is_platform and not visit.org_id,
                 base=visit.base,
-                create=f"{self.listed(visit)}/{create}" if may else "",
+                create=f"{visit.base if create.startswith('/') else f'{self.listed(visit)}/'}{create}" if may else "",
             )
             added = await values(visit, found) if values else {}
-            return await visit.show(f"{self.folder}/{template}.html", page, {"rows": found.rows, **added}, found.status)
+            status = status if form else found.status
+            return await visit.show(f"{self.folder}/{template}.html", page, {"rows": found.rows, **added}, status)
+
+        file_name = file or self.path.strip("/").replace("/", "-")
 
         async def download(visit: Visit) -> Response:
-            return await lists.csv(
-                visit, self.path, self.path.strip("/").replace("/", "-"), *names, days=days, **asked(visit)
-            )
+            return await lists.csv(visit, self.path, file_name, *names, days=days, **asked(visit))
 
+        self.show_list = show
         self.add(self.at, show)
         self.add(f"{self.at}.csv", download)
 
@@ -319,7 +377,7 @@ class Noun:
             filters: of the list below the object.
             below: the path of that list, such as `/transactions`; empty for none.
             tabs: of that list.
-            values: returns further values for the template, of the object and the answers to `extra`.
+            values: returns further values for the template, of the object and the answers to `extra` and for `rows`.
             extra: further questions.
             instead: answers where there is no such object, or returns None.
         """
@@ -332,7 +390,8 @@ class Noun:
                 at, path = self.here(visit), f"{self.own(visit)}{below}"
                 fixed = {"organization_id": None}
                 found = await lists.find(visit, path, *names, days=False, at=at, fixed=fixed, extra=wanted)
-                answers, status = found.extra, status if form else found.status
+                answers, status = dict(found.extra), status if form else found.status
+                answers |= {"rows": found.answer} if found.answer is not None else {}
             else:
                 answers = await visit.ask_all(**wanted)
             if instead and answers["it"].status == 404 and (other := await instead(visit)):
@@ -344,8 +403,8 @@ class Noun:
                 base=visit.base,
                 here=self.here(visit),
                 form=form or blank(),
-                listed=found.listed("", {}, tabbed=names) if found else None,
-                tabs=_tabs(found, filters, tabs) if found else (),
+                listed=_without_file(found.listed("", {}, tabbed=names)) if found else None,
+                tabs=_tabs(found, filters, tabs, visit.choices.prefs) if found else (),
             )
             more: dict[str, Any] = {"rows": found.rows} if found else {}
             more |= await values(visit, it, answers) if values else {}
@@ -368,7 +427,7 @@ class Noun:
         sources: Sources | Callable[[Mapping[str, str]], Sources] | None = None,
         values: OfForm | None = None,
         initial: Callable[[Json], Mapping[str, str]] | None = None,
-        begins: Callable[[Visit], Awaitable[Mapping[str, str]]] | None = None,
+        begins: Begins | None = None,
         names: Mapping[str, str] | Callable[[Form], Mapping[str, str]] | None = None,
         needs: Permission | None = None,
         method: str = "POST",
@@ -377,6 +436,7 @@ class Noun:
         done: Done | None = None,
         draft: bool = True,
         versioned: bool = False,
+        hidden: str = "",
     ) -> None:
         """Add a form on a page of its own; the template is called as the act, such as `new.html`.
 
@@ -393,7 +453,7 @@ class Noun:
             sources: the lists that fields choose from, or a function of the typed values; `page.choices` has them.
             values: returns further values for the template; the object is empty for a form of the list.
             initial: returns the values of a form about an object.
-            begins: returns the values that a form of the list begins with.
+            begins: returns a form of the list as it is shown first.
             names: fields of the API that the form calls otherwise, or a function that returns them for a form.
             needs: its permission, where that is not the noun's.
             method: of the command.
@@ -402,6 +462,7 @@ class Noun:
             done: makes the page of what was done; otherwise it leads to the object, or to the list.
             draft: whether what is typed is kept in the browser.
             versioned: whether it changes the version that was shown; after a conflict it has the present values.
+            hidden: a field whose value is on no page.
         """
         is_change = initial is not None
         at = f"{self.one if is_change else self.at}/{act}"
@@ -414,7 +475,7 @@ class Noun:
             answer = await visit.ask(self.own(visit)) if versioned else None
             it = await self.find(visit) if is_change and not answer else NO_OBJECT
             it = visit.owned(answer.need(), *self.owners) if answer else it
-            shown = form or blank(**(initial(it) if initial else await begins(visit) if begins else {}))
+            shown = form or (await begins(visit) if begins else blank(**(initial(it) if initial else {})))
             if form and versioned and status == 409 and initial:
                 shown = with_summary(blank(**initial(it)), form.summary[0][1])
             choices = {
@@ -450,8 +511,8 @@ class Noun:
             answer = await visit.command(method, to or f"{own}{path}", scoped, form.key, match=match)
             if answer.ok and done:
                 return await done(visit, form, answer)
-            called = names(form) if callable(names) else names
-            return await visit.concluded(form, answer, self._after(visit, answer), notice, show=ask, names=called)
+            after, called = self._after(visit, answer), names(form) if callable(names) else names
+            return await visit.concluded(form, answer, after, notice, show=ask, names=called, hidden=hidden)
 
         self.add(at, ask)
         self.add(at, send, *COMMAND)
@@ -466,28 +527,35 @@ class Noun:
         body: Json | Body | None = None,
         names: Mapping[str, str] | None = None,
         done: Done | None = None,
+        show: Show | None = None,
     ) -> None:
-        """Add a command that is one button, or a short form, on the page of an object; a refusal is shown there.
+        """Add a command that is a button or a short form, on the page of an object or its row, which show a refusal.
+
+        Where objects have no page, the button is on the list.
 
         Args:
             act: the last part of the address.
             notice: the word of `notices.py` for what was done.
-            fields: of the form; `version` is the ETag of the object that was shown.
+            fields: of the form, which are sent where no body is given; `version` is the ETag of what was shown.
             method: of the command.
             path: below the object; as the address where it is None.
             body: what is sent, or a function that returns it.
             names: fields of the API that the form calls otherwise.
-            done: makes the page of what was done; otherwise it leads to the object.
+            done: makes the page of what was done; otherwise it leads to the object, or to the list as it was.
+            show: makes the page that shows a refusal, where that is another one.
         """
 
         async def send(visit: Visit) -> Response:
             form = await read_form(visit.request, *fields)
             own = self.own(visit) + (f"/{act}" if path is None else path)
-            sent, match = body(form) if callable(body) else body, form.text("version") if "version" in fields else None
+            typed = {name: form.text(name) for name in fields if name != "version"} or None
+            sent = body(form) if callable(body) else body or typed
+            match = form.text("version") if "version" in fields else None
             answer = await visit.command(method, own, sent, form.key, match=match)
             if answer.ok and done:
                 return await done(visit, form, answer)
-            return await visit.concluded(form, answer, self.here(visit), notice, show=self.shown, names=names)
+            after = self.here(visit) if self._show else lists.back(visit, self.listed(visit))
+            return await visit.concluded(form, answer, after, notice, show=show or self.show, names=names)
 
         self.add(f"{self.one}/{act}", send, *COMMAND)
 
@@ -496,14 +564,16 @@ class Noun:
         act: str,
         notice: str,
         *,
-        title: str,
+        title: str = "",
         label: str,
-        effect: tuple[str, ...] | Callable[[Json], tuple[str, ...]],
+        effect: tuple[str, ...] | Callable[[Json], tuple[str, ...]] = (),
         facts: Callable[[Json], tuple[tuple[str, str], ...]] | None = None,
+        values: OfQuestion | None = None,
         kind: str = "danger",
         method: str = "POST",
-        path: str | None = None,
-        body: Json | None = None,
+        path: str | Callable[[Visit], str] | None = None,
+        body: Json | Callable[[Visit], Json] | None = None,
+        query: Callable[[Visit], Query] | None = None,
         kept: tuple[str, ...] = (),
         done: Done | None = None,
     ) -> None:
@@ -516,10 +586,12 @@ class Noun:
             label: of the button.
             effect: sentences, or a function of the object that returns them.
             facts: returns names and values of what it is about.
+            values: returns fields of the page that depend on more than that, written already.
             kind: of the button.
             method: of the command.
             path: below the object; as the address where it is None.
             body: what is sent.
+            query: of the command.
             kept: numbers of the object that are sent as they were shown, such as its version.
             done: makes the page of what was done; otherwise it leads to the object, or to the list.
         """
@@ -530,7 +602,7 @@ class Noun:
             page = Confirmation(
                 title=gettext(title) % {**it, "called": self.name(it)},
                 back=self._after(visit, None),
-                action=f"{self.here(visit)}/{act}",
+                action=f"{self.here(visit)}/{act}" + (f"?{asked}" if (asked := visit.request.url.query) else ""),
                 label=gettext(label),
                 form=form or blank(),
                 facts=facts(it) if facts else (),
@@ -538,25 +610,46 @@ class Noun:
                 fields=tuple((name, str(it[name])) for name in kept),
                 kind=kind,
             )
+            page = replace(page, **await values(visit, it)) if values else page
             return await visit.render("parts/confirmation.html", page, status)
 
         async def send(visit: Visit) -> Response:
             form = await read_form(visit.request, *kept)
-            own = self.own(visit) + (f"/{act}" if path is None else path)
-            sent = {**(body or {}), **{name: form.maybe_whole(name) for name in kept}} if kept else body
-            answer = await visit.command(method, own, sent, form.key)
+            own = self.own(visit) + (f"/{act}" if path is None else path(visit) if callable(path) else path)
+            given = body(visit) if callable(body) else body
+            sent = {**(given or {}), **{name: form.maybe_whole(name) for name in kept}} if kept else given
+            answer = await visit.command(method, own, sent, form.key, query=query(visit) if query else None)
             if answer.ok and done:
                 return await done(visit, form, answer)
-            after = self.listed(visit) if method == "DELETE" else self._after(visit, None)
+            after = self.listed(visit) if method == "DELETE" and not path else self._after(visit, None)
             return await visit.concluded(form, answer, after, notice, show=ask)
 
         self.add(f"{self.one}/{act}", ask)
         self.add(f"{self.one}/{act}", send, *COMMAND)
 
+    def once(self, act: str, title: Callable[[Json], str], **values: Any) -> Done:
+        """Return a `done` that shows the answer to a command, such as a secret, on a page that is stored nowhere.
+
+        Args:
+            act: the name of the template, with `it`.
+            title: of the page.
+            values: further values for the template.
+        """
+
+        async def show(visit: Visit, _form: Form, answer: Answer) -> Response:
+            it = answer.body
+            here, crumbs = self.here(visit, it[self.key]), self.crumbs(visit)
+            page = ObjectPage(title=title(it), crumbs=crumbs, base=visit.base, here=here, form=blank())
+            return await visit.show(f"{self.folder}/{act}.html", page, {"it": it, **values}, secret=True)
+
+        return show
+
     def _after(self, visit: Visit, answer: Answer | None) -> str:
         """Return where a command leads on to: the page of its object, or the list where objects have no page."""
-        id = visit.request.path_params.get("id") or (answer.body["id"] if answer is not None and answer.ok else "")
-        return self.here(visit, id) if self._show and id else self.listed(visit)
+        if self._show is None:
+            return self.listed(visit)
+        id = visit.request.path_params.get("id") or (answer.body[self.key] if answer is not None and answer.ok else "")
+        return self.here(visit, id) if id else self.listed(visit)
 
 
 def shown_filters(visit: Visit, filters: tuple[Filter, ...], *, days: bool) -> tuple[Filter, ...]:
@@ -571,12 +664,22 @@ def shown_filters(visit: Visit, filters: tuple[Filter, ...], *, days: bool) -> t
     return (*kept, *(dates if days else ()))
 
 
-def _tabs(found: ListResult, filters: tuple[Filter, ...], tabs: Tabs) -> tuple[Tab, ...]:
+def _without_file(listed: ListView) -> ListView:
+    """Return what stands around the rows of a list below an object, which has no CSV."""
+    return replace(listed, pager=replace(listed.pager, csv=""))
+
+
+def _tabs(found: ListResult, filters: tuple[Filter, ...], tabs: Tabs, prefs: Prefs) -> tuple[Tab, ...]:
     if not tabs:
         return ()
     name = next(each.name for each in filters if each.kind == "tab")
-    chosen = found.asked.given.get(name, "")
+    chosen, summary = found.asked.given.get(name, ""), found.extra.get("summary")
     return tuple(
-        Tab(label=gettext(label), href=found.asked.address(**{name: value}), current=value == chosen)
+        Tab(
+            label=gettext(label),
+            href=found.asked.address(**{name: value}),
+            count=lists.counted(summary, value.split(",") if value else (), prefs) if summary else "",
+            current=value == chosen,
+        )
         for value, label in tabs
     )

@@ -9,6 +9,7 @@ from console.filters import payment_method
 from console.format import currency_name
 from console.forms import Form
 from console.gateway import Answer
+from console.texts import _
 from console.visit import Visit
 from domain.common.money import CREDIT
 
@@ -32,13 +33,13 @@ def payment_options(answers: Mapping[str, Answer], *, coins: bool = True) -> tup
     found: list[Way] = []
     if "stripe" in providers:
         stored = sorted(methods.body["data"], key=lambda each: not each["is_default"]) if methods.ok else ()
-        found += [(f"{STORED}{each['id']}", payment_method(each), "Stored, and charged at once") for each in stored]
-        found.append(("card", "Card", "On the provider's page"))
+        found += [(f"{STORED}{each['id']}", payment_method(each), _("Stored, and charged at once")) for each in stored]
+        found.append(("card", _("Card"), _("On the provider's page")))
     if "paypal" in providers:
-        found.append(("paypal", "PayPal", "On PayPal's page"))
+        found.append(("paypal", "PayPal", _("On PayPal's page")))
     if coins and "crypto" in providers:
         found += [
-            (f"{COIN}{asset}", asset, "You send it to a one-time address") for asset in config.body["crypto_assets"]
+            (f"{COIN}{asset}", asset, _("You send it to a one-time address")) for asset in config.body["crypto_assets"]
         ]
     return tuple(found)
 

@@ -31,6 +31,7 @@ from domain.messages.webhook.delivery import DeliveryStatus
 from domain.messages.webhook.endpoint import EndpointStatus
 from domain.payments.payment.snapshot import DisputeStatus
 from domain.payments.payment.state import Fulfilment, PaymentStatus, RefundState
+from domain.payouts.activity import FactStatus
 from domain.payouts.payable import PayableState
 from domain.payouts.payout.state import PayoutStatus
 from domain.payouts.recovery import ReversalStatus
@@ -196,6 +197,12 @@ _PAYOUT: Mapping[str, Status] = {
     PayoutStatus.UNKNOWN: _warn("Outcome unknown", "The provider's answer was lost. The payout is being looked up."),
     PayoutStatus.PAID: _good("Sent", "The provider sent the money to the creator's account."),
     PayoutStatus.FAILED: _bad("Failed", "Nothing was sent. The amount is back in the earnings."),
+}
+
+_ACTIVITY: Mapping[str, Status] = {
+    FactStatus.PENDING: _busy("Held", "The money is in escrow, or on its way to a bank account."),
+    FactStatus.COMPLETED: _good("Done", "The money has moved."),
+    FactStatus.REVERSED: _idle("Returned", "All of the held money was returned."),
 }
 
 _EXPORT: Mapping[str, Status] = {
@@ -495,12 +502,6 @@ _PROJECT: Mapping[str, Status] = {
     "idle": _idle("Not deployed", "The project uses no deployment slot."),
 }
 
-_EVENT: Mapping[str, Status] = {
-    "handled": _good("Processed", "It was processed."),
-    "waiting": _busy("Waiting", "It is waiting to be processed."),
-    "failing": _bad("Failing", "Processing failed, and is being retried."),
-}
-
 _MILESTONE: Mapping[str, Status] = {
     "pending": _idle("To do", "It is not delivered yet."),
     "delivered": _busy("In review", "It is delivered, and not yet approved."),
@@ -520,6 +521,34 @@ _PRICE_RULE: Mapping[str, Status] = {
     "ended": _idle("Ended", "An operator ended it."),
 }
 
+_RECONCILIATION: Mapping[str, Status] = {
+    "running": _busy("Running", "The two sides are being compared."),
+    "done": _good("Done", "Both sides were compared."),
+    "failed": _bad("Failed", "The statement could not be read completely."),
+}
+
+_DISCREPANCY: Mapping[str, Status] = {
+    "open": _warn("Open", "An operator has to book or accept it."),
+    "booked": _good("Booked", "A correction makes the books agree."),
+    "accepted": _idle("Accepted", "It was accepted, with a reason."),
+    "matched": _good("Matched", "It was resolved automatically."),
+    "superseded": _idle("Superseded", "Replaced by another discrepancy."),
+}
+
+_BILLING_RUN: Mapping[str, Status] = {
+    "running": _busy("Running", "The month is being invoiced."),
+    "done": _good("Done", "Every organization was invoiced."),
+    "partly": _warn("Partly failed", "Some organizations could not be invoiced."),
+}
+
+_WEBHOOK: Mapping[str, Status] = {
+    "received": _busy("Received", "It is waiting to be processed."),
+    "forwarded": _busy("Forwarded", "Its workflow has it."),
+    "handled": _good("Processed", "It was processed."),
+    "ignored": _idle("Ignored", "It needs no processing."),
+    "unmatched": _idle("Unrelated", "It concerns no object here."),
+}
+
 _STEP: Mapping[str, Status] = {
     "done": _good("Done", "It is done."),
     "current": _busy("Now", "It is the current step."),
@@ -530,11 +559,13 @@ _STEP: Mapping[str, Status] = {
 
 #: For each noun, for each of its statuses: how it is shown. The keys are the words of the API.
 STATUSES: Mapping[str, Mapping[str, Status]] = {
+    "activity": _ACTIVITY,
     "allocation": _ALLOCATION,
     "agent": _AGENT,
     "alert": _ALERT,
     "approval": _APPROVAL,
     "attempt": _ATTEMPT,
+    "billing_run": _BILLING_RUN,
     "card": _CARD,
     "card_payment": _CARD_PAYMENT,
     "chargeback": _CHARGEBACK,
@@ -544,10 +575,10 @@ STATUSES: Mapping[str, Mapping[str, Status]] = {
     "control": _CONTROL,
     "department": _DEPARTMENT,
     "delivery": _DELIVERY,
+    "discrepancy": _DISCREPANCY,
     "earnings": _EARNINGS,
     "endpoint": _ENDPOINT,
     "escrow": _ESCROW,
-    "event": _EVENT,
     "evidence": _EVIDENCE,
     "export": _EXPORT,
     "fulfilment": _FULFILMENT,
@@ -567,6 +598,7 @@ STATUSES: Mapping[str, Mapping[str, Status]] = {
     "principal": _PRINCIPAL,
     "project": _PROJECT,
     "purchase": _PURCHASE,
+    "reconciliation": _RECONCILIATION,
     "referral": _REFERRAL,
     "refund": _REFUND,
     "revenue": _REVENUE,
@@ -583,6 +615,7 @@ STATUSES: Mapping[str, Mapping[str, Status]] = {
     "trial": _TRIAL,
     "entry": _ENTRY,
     "usage": _BILLED,
+    "webhook": _WEBHOOK,
 }
 
 

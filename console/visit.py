@@ -28,7 +28,7 @@ from console.objects import named
 from console.pages import html
 from console.problems import Reaction, reaction_to, words_of
 from console.refusals import forbidden, not_found, nothing_done
-from console.texts import _
+from console.texts import N_, _, gettext
 from console.who import Me, Organization, organization_of
 from domain.cards.card import issues_to
 from domain.common.access import Permission
@@ -57,6 +57,8 @@ class SignInNeeded(Exception):
         self.ended = ended
 
 
+#: Shown where the answer to a value is missing: the form cannot hold what was typed.
+TYPE_AGAIN = N_("It is not known whether the value was stored. Enter the same value again: it is not stored twice.")
 #: So many names the API gives at once.
 _NAMES = 200
 #: Shows the page of a form again, with the form as it is now and the status of the answer.
@@ -289,10 +291,19 @@ class Visit:
         *,
         show: ShowAgain,
         names: Mapping[str, str] | None = None,
+        hidden: str = "",
     ) -> Response:
-        """Make a page of the answer to a command: `done` with a path and a notice, or `refused` with its form."""
+        """Make a page of the answer to a command: `done` with a path and a notice, or `refused` with its form.
+
+        The value of the field `hidden` is on no page: where it is not known whether it was stored, it is typed again.
+        """
         if answer.ok:
             return self.done(path, notice, answer)
+        if hidden:
+            form = replace(form, values={**form.values, hidden: ""})
+            if answer.problem is not None and reaction_to(answer.problem) is Reaction.UNKNOWN:
+                again = forms.again(form, answer, names, same_key=True)
+                return await show(self, forms.with_summary(again, gettext(TYPE_AGAIN)), 503)
         return await self.refused(form, answer, show, names)
 
     async def refused(

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from urllib.parse import urlencode, urlsplit
 
 from console.format import Amount, Moment
-from console.forms import FormState
+from console.forms import FormState, blank
 from console.status import Tone
 
 
@@ -26,6 +26,11 @@ class Link:
 class Page:
     title: str
     crumbs: tuple[Link, ...] = ()
+
+    @property
+    def fresh(self) -> FormState:
+        """A form for one button of many: each has a command key of its own."""
+        return blank()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

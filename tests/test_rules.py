@@ -304,7 +304,7 @@ PURPOSES = ("domain/payments/payment/purposes/", "services/payments/purposes/")
 #: Where else one is named for what is its own (decision 0216): words of pages, settings, and queries that follow
 #: money in one statement.
 NAMES_A_PURPOSE = {
-    *("console/payment/view.py", "console/payment/way.py", "runtime/settings/billing.py"),
+    *("console/payment/view.py", "console/payment/pages.py", "runtime/settings/billing.py"),
     *(
         "repositories/payouts/payable.py",
         "repositories/payouts/recovery_uses.py",

@@ -1,20 +1,26 @@
-"""What the form of an alert rule holds, what the API is sent for it, and how a rule is written in words."""
+"""The form of an alert rule: its fields and choices, what the API is sent for it, and the rule in words."""
 
 from collections.abc import Mapping
 from typing import Any
 
 from console.format import duration, number
 from console.forms import Form, FormState, new_key, period, period_typed, written
+from console.lists import Options
 from console.mentions import Naming, shortened
 from console.payment.view import company
+from console.texts import N_, _
+from console.who import role_named
 from domain.common.access import PERMISSIONS, PLATFORM_ROLES, Permission, Role
-from domain.messages.alert.conditions import Direction, Measure
+from domain.messages.alert.conditions import Measure
 from domain.messages.alert.metrics import METRICS, ConditionType
 from domain.messages.alert.rules import MAX_STEPS
 
 C = ConditionType
+#: A metric can be narrowed to one of these; agents and departments are picked by name.
+PICKED = {"agent_id": "agents", "department_id": "departments"}
+FILTERS = (*PICKED, "control_id", "provider")
 FIELDS = (
-    *("metric", "narrow", "narrow_to", "type", "threshold", "measure", "direction", "of", "period"),
+    *("metric", *FILTERS, "type", "threshold", "measure", "direction", "of", "period"),
     *("window", "cool_down", "severity", "description", "enabled"),
 )
 #: Who is called, one after the other: the fields of each step.
@@ -24,46 +30,31 @@ CALLED_FIELDS = tuple(name for step in STEPS for name in step)
 CHANNELS = "channels"
 #: So many steps can be filled in at least.
 _ROOM = 3
-CONDITIONS = (
-    (C.ABOVE.value, "Is above"),
-    (C.BELOW.value, "Is below"),
-    (C.CROSSES.value, "Crosses"),
-    (C.CHANGES_BY.value, "Differs from last week by"),
-    (C.RATIO.value, "As a share of another metric exceeds"),
-    (C.ABSENT_FOR.value, "Had no data for"),
-    (C.RUNS_OUT_WITHIN.value, "Runs out within"),
-    (C.UNUSUAL.value, "Is unusually high for this time of the week"),
-)
-MEASURES = (("", "As the figure is"), (Measure.ABSOLUTE.value, "Its own unit"), (Measure.PERCENT.value, "Percent"))
-DIRECTIONS = (
-    ("", "Default"),
-    (Direction.UP.value, "Up"),
-    (Direction.DOWN.value, "Down"),
-    (Direction.EITHER.value, "Up or down"),
-)
-SEVERITIES = (("info", "Notice"), ("warning", "Warning"), ("critical", "Critical"))
-#: What a figure can be narrowed to.
-NARROWED = (
-    ("", "Everything"),
-    ("agent_id", "One agent"),
-    ("department_id", "One department"),
-    ("control_id", "One limit"),
-    ("provider", "One provider"),
-)
+#: When a rule fires, by the type of its condition.
+_WORDS = {
+    C.ABOVE: N_("%(metric)s: above %(threshold)s"),
+    C.BELOW: N_("%(metric)s: below %(threshold)s"),
+    C.CROSSES: N_("%(metric)s: crosses %(threshold)s"),
+    C.CHANGES_BY: N_("%(metric)s: differs from last week by %(threshold)s"),
+    C.RATIO: N_("%(metric)s: more than %(threshold)s of this: %(other)s"),
+    C.ABSENT_FOR: N_("%(metric)s: had no data for %(period)s"),
+    C.RUNS_OUT_WITHIN: N_("%(metric)s: runs out within %(period)s"),
+    C.UNUSUAL: N_("%(metric)s: is unusually high for this time of the week"),
+}
 #: Fields of the API that the form calls otherwise.
 NAMES = {
     **{f"condition.{name}": name for name in ("type", "threshold", "measure", "direction", "of", "period")},
-    **{f"filter.{name}": "narrow_to" for name, _ in NARROWED if name},
+    **{f"filter.{name}": name for name in FILTERS},
     "condition": "type",
-    "filter": "narrow",
+    "filter": "agent_id",
 }
 
 
-def callable_by(*, platform: bool) -> tuple[tuple[str, str], ...]:
+def callable_by(*, platform: bool) -> Options:
     """Return whom a rule of an organization can call: its own people, and operators where one of them writes it."""
     own = [role for role in Role if Permission.ACKNOWLEDGE in PERMISSIONS[role] and role not in PLATFORM_ROLES]
     roles = [*own, *([Role.OPERATOR] if platform else [])]
-    return (("", "Nobody"), *((role.value, role.value.capitalize()) for role in roles))
+    return (("", _("Nobody")), *((role.value, role_named(role.value).capitalize()) for role in roles))
 
 
 def heard(form: Form) -> dict[str, Any]:
@@ -91,7 +82,7 @@ def _filled(form: Form) -> list[tuple[str, str]]:
 
 def steps_of(form: FormState) -> tuple[tuple[str, str], ...]:
     """Return the steps that the form shows: those that are filled in, and some more."""
-    filled = sum(1 for role, _ in STEPS if form.value(role))
+    filled = sum(1 for role, _after in STEPS if form.value(role))
     return STEPS[: min(max(_ROOM, filled + 1), MAX_STEPS)]
 
 
@@ -104,8 +95,8 @@ def rule(form: Form) -> dict[str, Any]:
         condition["period"] = period(form.text("period"))
     body: dict[str, Any] = {"metric": form.text("metric"), "condition": condition, **switch(form)}
     body |= {name: period(form.text(name)) for name in ("window", "cool_down") if form.maybe(name)}
-    if form.maybe("narrow"):
-        body["filter"] = {form.text("narrow"): form.text("narrow_to")}
+    if narrowed := {name: form.text(name) for name in FILTERS if form.maybe(name)}:
+        body["filter"] = narrowed
     return body | ({"description": form.text("description")} if form.maybe("description") else {})
 
 
@@ -120,8 +111,7 @@ def typed(found: Mapping[str, Any]) -> FormState:
     values |= {name: condition.get(name) or "" for name in ("type", "measure", "direction", "of")}
     values["threshold"] = written(condition.get("threshold") or "")
     values["period"] = period_typed(condition.get("period") or "")
-    for name, value in found["filter"].items():
-        values |= {"narrow": name, "narrow_to": value}
+    values |= found["filter"]
     for (role, after), step in zip(STEPS, found["ladder"] or (), strict=False):
         values |= {role: step["role"], after: period_typed(step["after"] or "")}
     values |= {"enabled": "on" if found["enabled"] else "off"}
@@ -129,26 +119,35 @@ def typed(found: Mapping[str, Any]) -> FormState:
 
 
 def words(found: Mapping[str, Any], naming: Naming) -> str:
-    """Say when a rule fires; of a built-in one it is its own sentence."""
-    condition = found["condition"]
+    """Return when a rule fires; of a built-in one it is its own sentence."""
+    condition, prefs = found["condition"], naming.prefs
     if condition is None:
         return str(found["description"] or "")
-    kind = "more than" if condition["of"] else dict(CONDITIONS).get(condition["type"], condition["type"]).lower()
-    parts = [f"{figure(found['metric'])}:", kind.removeprefix("is ")]
-    if condition["period"]:
-        parts.append(duration(condition["period"], naming.prefs))
-    elif condition["threshold"] is not None:
-        parts.append(
-            number(condition["threshold"], naming.prefs) + ("%" if condition["measure"] == Measure.PERCENT else "")
-        )
-    if condition["of"]:
-        parts.append(f"of this: {figure(condition['of'])}")
+    threshold = number(condition["threshold"], prefs) if condition["threshold"] is not None else ""
+    fires = _(
+        _WORDS[C(condition["type"])],
+        metric=figure(found["metric"]),
+        threshold=threshold + ("%" if condition["measure"] == Measure.PERCENT else ""),
+        period=duration(condition["period"], prefs) if condition["period"] else "",
+        other=figure(condition["of"] or ""),
+    )
     narrowed = ", ".join(
-        company(each) if name == "provider" else shortened(each, naming.prefs, naming.names)
+        company(each) if name == "provider" else shortened(each, prefs, naming.names)
         for name, each in found["filter"].items()
     )
-    return " ".join(parts) + (f", of {narrowed}" if narrowed else "")
+    return _("%(rule)s, of %(objects)s", rule=fires, objects=narrowed) if narrowed else fires
 
 
 def figure(name: str) -> str:
     return METRICS[name].sentence.removesuffix(".") if name in METRICS else name
+
+
+def kept(found: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a rule as the API takes it, unchanged."""
+    names: tuple[str, ...] = ("severity", "channels", "ladder")
+    if not found["built_in"]:
+        names = (*names, "metric", "filter", "window", "cool_down", "description")
+    body = {name: found[name] for name in names if found[name] is not None}
+    if found["condition"] is not None:
+        body["condition"] = {name: value for name, value in found["condition"].items() if value is not None}
+    return body

@@ -11,7 +11,7 @@ from console.gateway import Answer, Wanted
 from console.noun import Json, page_at
 from console.problems import answered
 from console.routing import COMMAND, tenant
-from console.settings.view import tabs
+from console.settings.pages import tabs
 from console.texts import _
 from console.visit import Visit
 from domain.common.access import Permission

@@ -106,7 +106,7 @@ async def open_escrow(visit: Visit) -> Response:
     form = await read_form(visit.request)
     answer = await visit.command("POST", "/escrows", {"contract_id": visit.path("id")}, form.key)
     path = f"{visit.base}/escrows/{escrow_id_of(visit.path('id'))}"
-    return await visit.concluded(form, answer, path, "escrow.opened", show=CONTRACTS.shown)
+    return await visit.concluded(form, answer, path, "escrow.opened", show=CONTRACTS.show)
 
 
 CONTRACTS.list(

@@ -15,8 +15,7 @@ from console.problems import answered
 from console.reader import reader
 from console.routing import tenant
 from console.texts import N_, gettext
-from console.transaction.facts import row
-from console.transaction.routes import pages_of
+from console.transaction import facts
 from console.visit import Visit
 from console.waiting import ACTS
 from console.widgets import Page, Tab
@@ -65,13 +64,12 @@ async def _of_readers(visit: Visit) -> Response:
     )
     for name in ("summary", "spent", "stats", "latest"):
         answered(answers[name])
-    latest, subscription = answers["latest"], answers.pop("subscription")
-    facts = latest.body["data"] if latest.ok else ()
+    subscription = answers.pop("subscription")
     values = {
         **{name: answers.get(name) for name in ("tasks", "summary", "spent", "stats", "latest")},
         **await _waiting(visit, answers),
         "subscription": subscription.body if subscription.ok else None,
-        "facts": tuple(row(each, pages_of(visit), visit.choices.prefs) for each in facts),
+        "facts": facts,
         "parts": {part: gettext(words) for part, words in PARTS.items()},
         "changed": changed,
         "is_new": is_new(answers["stats"], answers["summary"]),

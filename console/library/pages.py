@@ -59,7 +59,7 @@ async def of_purchase(visit: Visit, purchase: Json, answers: Mapping[str, Answer
 
 async def ask(visit: Visit, name: str, form: FormState | None = None, status: int = 200) -> Response:
     """Ask before a purchase is returned or cancelled, with the refund that the API names."""
-    show = PURCHASES.shown
+    show = PURCHASES.show
     if status == 409:
         return await show(visit, form, status)
     path = PURCHASES.own(visit)

@@ -1,9 +1,8 @@
 """Payment policies: listed, set for the organization, a project or an agent, changed and deleted."""
 
-from collections.abc import Mapping
 from typing import Any
 
-from console.forms import Form, FormState, period, period_typed, written
+from console.forms import Form, FormState, blank, period, period_typed, written
 from console.lists import ListResult
 from console.noun import Json, Noun
 from console.payment_policy.entries import tabs
@@ -89,13 +88,13 @@ async def _effective(visit: Visit) -> Json:
     return found
 
 
-async def begins(visit: Visit) -> Mapping[str, str]:
+async def begins(visit: Visit) -> FormState:
     """Begin with what holds for the organization: its policy, or the default."""
     found, chosen = await _effective(visit), visit.chosen("subject").get("subject", "")
     # The organization's own is changed where it stands in the list.
     usual = "organization" if found["id"] is None else "project"
     subject = {"subject": chosen if chosen in _KINDS else usual, "subject_id": ""}
-    return {name: value for name, value in typed(found).items() if name != "version"} | subject
+    return blank(**{name: value for name, value in typed(found).items() if name != "version"} | subject)
 
 
 async def of_form(visit: Visit, form: FormState, it: Json) -> Json:

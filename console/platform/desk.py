@@ -1,5 +1,7 @@
 """The routes of pages for those who operate the platform: what is shown is theirs alone; the API judges commands."""
 
+from collections.abc import Sequence
+
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -22,8 +24,9 @@ def shown_to(need: Permission, path: str, page: Page) -> Route:
     return platform(path, guarded)
 
 
-def operators(path: str, page: Page) -> Route:
-    return shown_to(Permission.INSPECT, path, page)
+def operators(path: str, page: Page, methods: Sequence[str] = ("GET",)) -> Route:
+    """Return a route of the platform: pages are for roles that may inspect it, commands are judged by the API."""
+    return platform(path, page, methods) if "POST" in methods else shown_to(Permission.INSPECT, path, page)
 
 
 def _forbidden(request: Request, need: Permission) -> Answer:

@@ -12,7 +12,7 @@ from console.charts.rank import meter
 from console.choices import zones
 from console.filters import money
 from console.format import count, unit
-from console.forms import Form, FormState, written
+from console.forms import Form, FormState, blank, written
 from console.gateway import Answer, Wanted
 from console.lists import ListResult
 from console.noun import Json, Noun, select, tab
@@ -126,11 +126,11 @@ async def budget_instead(visit: Visit) -> Response | None:
     return RedirectResponse(f"{visit.base}{path}", 303) if (await visit.ask(path)).ok else None
 
 
-async def begins(visit: Visit) -> dict[str, str]:
+async def begins(visit: Visit) -> FormState:
     chosen = visit.chosen("subject", "subject_id")
     kind = chosen.get("subject", "") if chosen.get("subject") in KINDS else "organization"
     start = {"currency": CREDIT, "time_zone": visit.choices.zone or "UTC", "thresholds": "0.5, 0.8, 1"}
-    return {**start, **chosen, "subject": kind}
+    return blank(**{**start, **chosen, "subject": kind})
 
 
 def _declare(

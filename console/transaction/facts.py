@@ -1,195 +1,119 @@
-"""What the page of activity shows: one row for one fact, as a customer would name it."""
+"""Activity in words: how a fact is called, what it is about, and the amount that stands for it."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
 from decimal import Decimal
-from typing import Any
 
-from console.format import Amount, Moment, Prefs, amount, moment, money, titled
-from console.lists import ListPage, ListResult
-from console.objects import page_of
-from console.transaction.view import words_of
-from console.who import actor_named
-from domain.payouts.activity import Category
+from console.filters import is_some, money
+from console.format import titled
+from console.noun import Json
+from console.texts import N_, _, gettext
+from domain.payouts.activity import Category, FactStatus
 
-FILTERS = ("category",)
-LABELS = {"category": "About", "from": "From", "to": "To"}
 CATEGORIES: Mapping[str, str] = {
-    Category.PAYMENT: "Payments",
-    Category.CREDITS: "Credits granted or expired",
-    Category.ESCROW: "Escrows",
-    Category.USE: "Uses",
-    Category.MARKETPLACE: "Marketplace",
-    Category.BILLING: "Plans and invoices",
-    Category.EARNINGS: "Earnings and payouts",
-    Category.SLOTS: "Slots",
-    Category.OTHER: "Other",
+    Category.PAYMENT: N_("Payments"),
+    Category.CREDITS: N_("Credits granted or expired"),
+    Category.ESCROW: N_("Escrows"),
+    Category.USE: N_("Uses"),
+    Category.MARKETPLACE: N_("Marketplace"),
+    Category.BILLING: N_("Plans and invoices"),
+    Category.EARNINGS: N_("Earnings and payouts"),
+    Category.SLOTS: N_("Slots"),
+    Category.OTHER: N_("Other"),
 }
-#: What a fact is called, by the kind of its transfer; `{name}` is its object's, `{agent}` the agent that is paid.
-_WORDS: Mapping[str, str] = {
-    "credit.grant": "Credits granted",
-    "credit.expired": "Credits expired",
-    "credit_note.issued": "Credit note: {name}",
-    "debt.paid": "Debt paid",
-    "earnings.converted": "Earnings converted to credits",
-    "earnings.recovered": "Earnings clawed back after a reversed payment",
-    "earnings.waived": "Earnings waived",
-    "escrow.funded": "{name}",
-    "escrow.refunded": "{name}",
-    "escrow.released": "{name}",
-    "escrow.split": "{name}",
-    "invoice.issued": "{name}",
-    "invoice.uncollectible": "Invoice written off: {name}",
-    "invoice.voided": "Invoice voided: {name}",
-    "marketplace.refunded": "Refund of {agent}",
-    "marketplace.sold": "Sale of {agent}",
-    "marketplace.used": "Use of {agent}",
-    "payment.dispute_opened": "Chargeback opened",
-    "payment.dispute_reopened": "Chargeback reopened",
-    "payment.dispute_won": "Chargeback won",
-    "payment.dispute_reinstated": "Chargeback reversed",
-    "payment.refund_failed": "Refund failed",
-    "payout.paid": "Payout sent",
-    "payout.requested": "Payout requested",
-    "payout.returned": "Payout returned",
-    "payout.reversed": "Payout reversed",
-    "slots.returned": "Slots returned",
-    "slots.taken": "Slots put to use",
-    "subscription.granted": "Credits of the {name} plan",
-    "subscription.returned": "Credits of the {name} plan returned",
-    "subscription.restored": "Credits of the {name} plan restored",
-    "use": "Use of {name}",
-    "use_refund": "Refund of a use of {name}",
+#: Facts by the kind of their transfer; `name` is of the object, `agent` the agent that is paid.
+TITLES: Mapping[str, str] = {
+    "credit.grant": N_("Credits granted"),
+    "credit.expired": N_("Credits expired"),
+    "credit_note.issued": N_("Credit note: %(name)s"),
+    "debt.paid": N_("Debt paid"),
+    "earnings.converted": N_("Earnings converted to credits"),
+    "earnings.recovered": N_("Earnings clawed back after a reversed payment"),
+    "earnings.waived": N_("Earnings waived"),
+    "escrow.funded": "%(name)s",
+    "escrow.refunded": "%(name)s",
+    "escrow.released": "%(name)s",
+    "escrow.split": "%(name)s",
+    "invoice.issued": "%(name)s",
+    "invoice.uncollectible": N_("Invoice written off: %(name)s"),
+    "invoice.voided": N_("Invoice voided: %(name)s"),
+    "marketplace.refunded": N_("Refund of %(agent)s"),
+    "marketplace.sold": N_("Sale of %(agent)s"),
+    "marketplace.used": N_("Use of %(agent)s"),
+    "payment.dispute_opened": N_("Chargeback opened"),
+    "payment.dispute_reopened": N_("Chargeback reopened"),
+    "payment.dispute_won": N_("Chargeback won"),
+    "payment.dispute_reinstated": N_("Chargeback reversed"),
+    "payment.received": N_("Payment"),
+    "payment.refund_failed": N_("Refund failed"),
+    "payout.paid": N_("Payout"),
+    "payout.requested": N_("Payout"),
+    "payout.returned": N_("Payout returned"),
+    "payout.reversed": N_("Payout reversed"),
+    "slots.returned": N_("Slots returned"),
+    "slots.taken": N_("Slots put to use"),
+    "subscription.granted": N_("Credits of the %(name)s plan"),
+    "subscription.returned": N_("Credits of the %(name)s plan returned"),
+    "subscription.restored": N_("Credits of the %(name)s plan restored"),
+    "use": N_("Use of %(name)s"),
+    "use_refund": N_("Refund of a use of %(name)s"),
 }
-#: What was received, by what the payment is for.
+#: Payments by what they are for.
 _RECEIVED = {
-    "credits": "Top-up",
-    "escrow": "Payment into escrow",
-    "invoice": "Invoice paid",
-    "slot": "Slots bought",
-    "balance": "Money added",
-    "purchase": "Agent paid",
+    "credits": N_("Top-up"),
+    "escrow": N_("Payment into escrow"),
+    "invoice": N_("Invoice paid"),
+    "slot": N_("Slots bought"),
+    "balance": N_("Money added"),
+    "purchase": N_("Agent paid"),
 }
-#: What stands beside an amount, for money that did not simply come or go; by the kind of the transfer.
-_NOTES = {
-    "escrow.funded": "in escrow",
-    "escrow.refunded": "returned",
-    "escrow.released": "released",
-    "escrow.split": "split",
-    "payment.dispute_opened": "disputed",
-}
-#: The parts of a change in the order in which one stands for the fact, and what is said of each but the first.
+#: The parts of a change in the order in which one stands for the fact, with a note on each but the first.
 _PARTS = (
     ("available", ""),
-    ("earnings", "earned"),
-    ("invoiced", "invoiced"),
-    ("owed", "debt"),
-    ("in_escrow", "from escrow"),
-    ("in_payouts", "payout"),
-    ("in_use", "in use"),
-    ("in_payments", "payment"),
+    ("earnings", N_("earned")),
+    ("invoiced", N_("invoiced")),
+    ("owed", N_("debt")),
+    ("in_escrow", N_("from escrow")),
+    ("in_payouts", N_("payout")),
+    ("in_use", N_("in use")),
+    ("in_payments", N_("payment")),
 )
 #: More of one of these counts against the organization.
 _AGAINST = frozenset({"invoiced", "owed"})
+#: An amount, its currency, and a note; empty for money that came or went.
+Moved = tuple[str, str, str]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Moved:
-    amount: Amount
-    note: str
+def words_of(kind: str) -> str:
+    """Write the kind of a transfer, such as `escrow.funded`, in words."""
+    return kind.replace(".", ": ").replace("_", " ").capitalize()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FactRow:
-    """One fact. `href` is the page of its object, or of its transfer where that has none; `about` may be empty.
-
-    `entries` is the page of its transfer, and empty where `href` is.
-    """
-
-    href: str
-    title: str
-    about: str
-    by: str
-    at: Moment
-    moved: tuple[Moved, ...]
-    entries: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Activity(ListPage):
-    """The list; `entries` is where the ledger's entries are listed."""
-
-    categories: tuple[tuple[str, str], ...]
-    entries: str
-    rows: tuple[FactRow, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pages:
-    base: str
-    org_id: str
-    has_page: Callable[[str], bool]
-    is_platform: bool
-
-    def of(self, shown: Mapping[str, Any] | None) -> str:
-        """Return the page of an object of the API; empty if it has none."""
-        if shown is None:
-            return ""
-        kind, id = shown["type"], shown["id"]
-        return page_of(kind, id, self.org_id, is_platform=self.is_platform, exists=self.has_page)
-
-
-def page(found: ListResult, pages: Pages, prefs: Prefs) -> Activity:
-    listed = found.listed("Activity", LABELS)
-    chips = tuple(replace(chip, value=CATEGORIES.get(chip.value, chip.value)) for chip in listed.chips)
-    return Activity(
-        title="Activity",
-        listed=replace(listed, chips=chips),
-        categories=(("", "Everything"), *((str(category), words) for category, words in CATEGORIES.items())),
-        entries=f"{found.asked.path}?show=entries",
-        rows=tuple(row(each, pages, prefs) for each in found.rows),
-    )
-
-
-def row(fact: Mapping[str, Any], pages: Pages, prefs: Prefs) -> FactRow:
-    transfer, about = f"{pages.base}/transactions/{fact['id']}", pages.of(fact["object"])
-    return FactRow(
-        href=about or transfer,
-        title=_title(fact),
-        about=_about(fact, prefs),
-        # An agent that spent has not caused the refund, which is nobody's of the organization.
-        by=actor_named(fact["agent_name"] or fact["principal"]) if fact["principal"] else "",
-        at=moment(fact["effective_at"], prefs),
-        moved=_moved(fact, prefs),
-        entries=transfer if about else "",
-    )
-
-
-def _title(fact: Mapping[str, Any]) -> str:
-    kind, shown, agent = fact["kind"], fact["object"] or {}, fact["payee_agent_name"] or "an agent"
-    name = shown.get("name") or ""
+def title(fact: Json) -> str:
+    """Return what a customer would call a fact."""
+    kind, shown = fact["kind"], fact["object"] or {}
+    name, agent = shown.get("name") or "", fact["payee_agent_name"] or _("an agent")
+    words = TITLES.get(kind, "")
     if kind == "use" and fact["category"] == Category.MARKETPLACE:
-        return f"Purchase of {agent}"
-    if kind in {"use", "use_refund"} and fact["payee_agent_id"]:
-        return f"{'Use' if kind == 'use' else 'Refund of a use'} of {agent}"
-    if kind == "payment.agent_bought":
-        return f"Sale of {agent}" if fact["payee_agent_name"] else "Agent bought"
-    if kind == "payment.received":
-        return _RECEIVED.get(name, "Payment")
-    if kind == "credit.grant" and name == "signup":
-        return "Signup bonus"
-    if shown.get("type") == "subscription":
-        name = titled(name)
-    words = _WORDS.get(kind, words_of(kind))
-    return words.format(name=name, agent=agent) if name or "{name}" not in words else words_of(kind)
+        words = N_("Purchase of %(agent)s")
+    elif kind in {"use", "use_refund"} and fact["payee_agent_id"]:
+        words = N_("Use of %(agent)s") if kind == "use" else N_("Refund of a use of %(agent)s")
+    elif kind == "payment.agent_bought":
+        words = N_("Sale of %(agent)s") if fact["payee_agent_name"] else N_("Agent bought")
+    elif kind == "payment.received":
+        words = _RECEIVED.get(name, words)
+    elif kind == "credit.grant" and name == "signup":
+        words = N_("Signup bonus")
+    if not words or ("%(name)s" in words and not name):
+        return words_of(kind)
+    return _(words, name=titled(name) if shown.get("type") == "subscription" else name, agent=agent)
 
 
-def _about(fact: Mapping[str, Any], prefs: Prefs) -> str:
+def about(fact: Json) -> str:
     """Return what a title leaves out: what a payment was over, what was used of an agent, who worked."""
     shown = fact["object"] or {}
     match shown.get("type"):
         case "payment" if shown["amount"] is not None:
-            return money(shown["amount"], shown["currency"], prefs)
+            return money(shown["amount"], shown["currency"])
         case "spend" | "reservation" if fact["payee_agent_id"]:
             return shown["name"] or ""
         case "escrow":
@@ -198,18 +122,27 @@ def _about(fact: Mapping[str, Any], prefs: Prefs) -> str:
             return ""
 
 
-def _moved(fact: Mapping[str, Any], prefs: Prefs) -> tuple[Moved, ...]:
+def moved(fact: Json) -> tuple[Moved, ...]:
     """Return of each currency the change that stands for the fact; what only passed through is none."""
-    found = []
-    for change in fact["changes"]:
-        for part, note in _PARTS:
-            value = Decimal(change[part])
-            if value:
-                # What is paid into escrow has left the payer, also where a payment passes it on.
-                is_against = part in _AGAINST or (part == "in_escrow" and fact["kind"] == "escrow.funded")
-                shown = f"{-value if is_against else value:f}"
-                written = amount(shown, change["currency"], prefs, signed=True)
-                known = _NOTES.get(fact["kind"], note) if part in {"available", "in_escrow"} else note
-                found.append(Moved(amount=written, note=known))
-                break
-    return tuple(found)
+    shown = fact["object"] or {}
+    if fact["status"] == FactStatus.REVERSED and shown.get("amount"):
+        return ((shown["amount"], shown["currency"], _("returned")),)
+    return tuple(found for change in fact["changes"] if (found := _moved(fact, change)) is not None)
+
+
+def _moved(fact: Json, change: Json) -> Moved | None:
+    currency, held = change["currency"], change["in_escrow"]
+    if fact["category"] == Category.ESCROW:
+        # A payment that funds an escrow passes money on that was never available.
+        left = Decimal(change["available"]) + Decimal(change["in_payments"])
+        if left:
+            is_whole = left == -Decimal(held)
+            part = _("in escrow") if is_whole else _("%(amount)s in escrow", amount=money(held, currency))
+            return f"{left:f}", currency, part if is_some(held) else ""
+    for part, note in _PARTS:
+        value = Decimal(change[part])
+        if value:
+            is_out = part == "earnings" and value < 0
+            words = N_("disputed") if fact["kind"] == "payment.dispute_opened" and part == "available" else note
+            return f"{-value if part in _AGAINST else value:f}", currency, "" if is_out else gettext(words)
+    return None

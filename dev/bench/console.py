@@ -17,13 +17,15 @@ from starlette.requests import Request
 
 from console.assets import Assets
 from console.choices import Choices
+from console.forms import blank
 from console.frame import frame
 from console.gateway import Answer
-from console.home import view as home
-from console.mentions import Naming
+from console.lists import ListView
+from console.noun import ListPage
 from console.pages import html, make_environment
-from console.transaction.facts import Pages
+from console.transaction import facts
 from console.who import Me
+from console.widgets import Pager
 from dev.bench.escrow import Escrows
 from dev.bench.http import load, measure
 from dev.bench.rows import BenchRow, alternate
@@ -102,42 +104,33 @@ async def _rate(world: World, session: str) -> BenchRow:
 
 
 async def _drawing(world: World, client: httpx2.AsyncClient, session: str) -> BenchRow:
-    """Return the share of home's time that view model, charts and template take: home by the same answers."""
-    paths = {
-        "me": "/me",
-        "credits": "/billing/balance",
-        "summary": "/billing/summary",
-        "latest": f"/billing/activity?limit={home.LATEST}",
-        "alerts": f"/alerts?status=firing&limit={home.LATEST}",
-        "balance": "/series?metric=balance",
-        "spent": "/series?metric=spending&group_by=action",
-        "tasks": f"/tasks?limit={home.LATEST}",
-    }
+    """Return the share of the time of activity that its template takes: activity by the same answers."""
+    paths = {"me": "/me", "credits": "/billing/balance", "rows": "/billing/activity?limit=50"}
     bodies = {name: (await client.get(path)).raise_for_status().json() for name, path in paths.items()}
-    answers = {name: Answer(status=200, request_id="bench", body=body) for name, body in bodies.items()}
+    balance = Answer(status=200, request_id="bench", body=bodies["credits"])
     me, choices, base = Me.of(bodies["me"]), Choices(), f"/console/{world.ids['client_org']}"
     assert me.organization is not None
-    environment = make_environment(Assets())
-    request = Request({"type": "http", "method": "GET", "path": base, "query_string": b"", "headers": []})
+    environment, path = make_environment(Assets()), f"{base}/transactions"
+    view = ListView(path=path, form=blank(), chips=(), clear="", pager=Pager(), filtered=False)
+    page = ListPage(title="Activity", listed=view, base=base)
+    request = Request({"type": "http", "method": "GET", "path": path, "query_string": b"", "headers": []})
 
     def draw() -> None:
         around = frame(
             me,
             choices,
             brand="Bursar",
-            path=base,
+            path=path,
             query="",
             exists=lambda _path: True,
             organization=me.organization,
-            balance=answers["credits"],
+            balance=balance,
             marks=None,
             notice="",
             back=None,
         )
-        naming = Naming(names={}, prefs=choices.prefs, href=lambda _id, _org_id: "")
-        pages = Pages(base=base, org_id=world.ids["client_org"], has_page=lambda _path: True, is_platform=False)
-        page = home.page("Acme", answers, base, naming, dict.fromkeys(home.PAGES, True), pages)
-        html(request, environment, "home/page.html", page, around)
+        values = {"rows": bodies["rows"]["data"], "facts": facts}
+        html(request, environment, "transaction/list.html", page, around, values=values)
 
     async def drawn() -> float:
         began = time.perf_counter()
@@ -147,14 +140,14 @@ async def _drawing(world: World, client: httpx2.AsyncClient, session: str) -> Be
 
     async def whole() -> float:
         # One after the other: over several connections the time between answers is shorter than that of a page.
-        rate, _ = await measure(world.port, base, f"Cookie: {session}", connections=1)
+        rate, _ = await measure(world.port, path, f"Cookie: {session}", connections=1)
         return 1000 / rate
 
     draw()
     await whole()
     ours, all_of_it = await alternate(drawn, whole, ROUNDS)
     return BenchRow(
-        name="home: template and charts, share of the page's time",
+        name="activity: template, share of the page's time",
         value=ours,
         unit="ms",
         against="the whole page, one after the other",

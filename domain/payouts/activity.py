@@ -1,7 +1,7 @@
-"""An organization's activity: each transfer by category and its changes of the organization's balances. Pure.
+"""An organization's activity: facts by category, with their status and the changes of balances. Pure.
 
-One transfer is one fact. Its entries on the organization's accounts add up to changes of the parts of
-`domain.payouts.summary`.
+One transfer is one fact, except that all transfers of an escrow, or of a payout, are one. Their
+entries on the organization's accounts add up to changes of the parts of `domain.payouts.summary`.
 """
 
 from collections.abc import Iterable
@@ -10,6 +10,17 @@ from enum import StrEnum
 
 from domain.marketplace.sale import PURCHASE
 from domain.payouts.summary import SummaryPart, part_of
+
+#: The first words of the kinds of transfers that hold money and release it later.
+MERGED = ("escrow", "payout")
+
+
+class FactStatus(StrEnum):
+    """Whether a fact has taken its money, or only holds it."""
+
+    PENDING = "pending"  # money is in escrow, or on its way to a bank account
+    COMPLETED = "completed"
+    REVERSED = "reversed"  # all of the held money was returned
 
 
 class Category(StrEnum):
@@ -80,6 +91,15 @@ def asset_changes(entries: Iterable[tuple[str, str, int]]) -> tuple[AssetChange,
         parts = found.setdefault(asset, AssetChange(asset=asset)).parts
         parts[part_of(path)] = parts.get(part_of(path), 0) + amount_minor
     return tuple(change for _, change in sorted(found.items()))
+
+
+def status_of(changes: Iterable[AssetChange], transfers: int) -> FactStatus:
+    """Return the status of a fact by the changes of all its transfers."""
+    changes = tuple(changes)
+    if any(change.of(SummaryPart.IN_ESCROW, SummaryPart.IN_PAYOUTS) > 0 for change in changes):
+        return FactStatus.PENDING
+    is_moved = any(amount for change in changes for amount in change.parts.values())
+    return FactStatus.COMPLETED if is_moved or transfers == 1 else FactStatus.REVERSED
 
 
 def agent_in(paths: Iterable[str]) -> str | None:

@@ -129,7 +129,7 @@ async def _transfers(session: AsyncSession, log: _Log) -> _Read:
             "departments": None if whose.department_id is None else list(await session.scalars(parts)),
             "own_project": whose.project_id,
         }
-    found = await activity.page(session, replace(log.wanted, equal={}), narrowed=narrowed)
+    found = await activity.page(session, replace(log.wanted, equal={}), narrowed=narrowed, merged=False)
     entries = (_of_transfer(fact) for fact in found.rows)
     return [entry for entry in entries if entry is not None and log.shows(entry)], found.following
 

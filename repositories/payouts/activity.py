@@ -1,5 +1,8 @@
 """SQL of an organization's activity: its transfers, most recently recorded first, with their causes.
 
+Money that is held and later released, paid or returned is one fact: the last transfer of an escrow or a payout stands
+for all of them.
+
 A page finds transfers one by one in the index of the organization's entries, so its cost depends on its number of rows,
 not on the length of the history or the entries of a transfer.
 """
@@ -15,11 +18,23 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.common.ids import is_id, uuid_id
 from domain.marketplace.sale import PURCHASE
-from domain.payouts.activity import AssetChange, Category, agent_in, asset_changes, category_of, nouns_of
+from domain.payouts.activity import (
+    MERGED,
+    AssetChange,
+    Category,
+    FactStatus,
+    agent_in,
+    asset_changes,
+    category_of,
+    nouns_of,
+    status_of,
+)
 from repositories.common.listing import ListFilter, ListPage
 
 #: The maximum number of transfers that a filtered page scans.
 MAX_SCANNED = 1_000
+#: The maximum number of transfers that a page without filters scans for each of its rows.
+_STEPS = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,11 +50,15 @@ class Cause:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fact:
-    """One transfer of an organization.
+    """One transfer of an organization, or all transfers of an escrow or a payout with the id of the last.
 
     Attributes:
+        kind: of the last transfer.
+        effective_at: of the last transfer.
+        started_at: the effective time of the first.
+        status: whether money is still held.
         cause: None if the organization may not read it.
-        principal: the organization's principal that caused it; None for others, a provider or a deadline.
+        principal: the organization's principal that last caused it; None for others, a provider or a deadline.
         agent_id: the agent that spent or funded.
         project_id: the project that it was spent on.
         agents: the names of agents that the session may read, by id.
@@ -48,6 +67,8 @@ class Fact:
     transfer_id: UUID
     kind: str
     category: Category
+    status: FactStatus
+    started_at: datetime
     effective_at: datetime
     recorded_at: datetime
     cause: Cause | None
@@ -70,6 +91,15 @@ _CLAUSES = {
     " AND f.asset = :currency)",
     "nouns": f"(CASE WHEN s.action = '{PURCHASE}' THEN 'marketplace' ELSE split_part(t.kind, '.', 1) END"
     " = ANY(CAST(:nouns AS text[]))) = :is_named",
+    # The last transfer of an escrow or a payout that the organization has entries of.
+    "merged": """CASE WHEN split_part(t.kind, '.', 1) = ANY(CAST(:merged AS text[])) THEN t.id = (
+        SELECT n.id FROM ledger.transfers n
+        WHERE n.reference = t.reference AND split_part(n.kind, '.', 1) = split_part(t.kind, '.', 1) AND EXISTS (
+            SELECT FROM ledger.entries e JOIN ledger.accounts a ON a.id = e.account_id
+            WHERE e.org_id = :org_id AND e.transfer_id = n.id AND a.path NOT LIKE 'agent/%/sales/%'
+        )
+        ORDER BY n.reference DESC, n.id DESC LIMIT 1
+    ) ELSE true END""",
     "kinds": "t.kind = ANY(CAST(:kinds AS text[]))",
     "project_id": "coalesce(s.project_id, f.project_id) = :project_id",
     # The same as `Fact.whose`.
@@ -137,14 +167,24 @@ WITH RECURSIVE looked AS (
     )
     ORDER BY l.place LIMIT :limit
 )
-SELECT c.*, last.transfer_id AS last_id, last.place AS looked,
+SELECT c.*, g.parts, g.started_at, last.transfer_id AS last_id, last.place AS looked,
     ARRAY(
         SELECT jsonb_build_array(a.path, e.asset, sum(e.amount)) FROM ledger.entries e
         JOIN ledger.accounts a ON a.id = e.account_id
-        WHERE e.org_id = :org_id AND e.transfer_id = c.id AND a.path NOT LIKE 'agent/%/sales/%'
+        WHERE e.org_id = :org_id AND e.transfer_id = ANY(g.parts) AND a.path NOT LIKE 'agent/%/sales/%'
         GROUP BY a.path, e.asset
     ) AS entries
 FROM (SELECT transfer_id, place FROM looked ORDER BY place DESC LIMIT 1) last LEFT JOIN chosen c ON true
+LEFT JOIN LATERAL (
+    SELECT array_agg(n.id ORDER BY n.id DESC) AS parts, min(n.effective_at) AS started_at FROM (
+        SELECT c.id, c.effective_at
+        UNION ALL
+        SELECT n.id, n.effective_at FROM ledger.transfers n
+        WHERE n.reference = c.reference AND n.id < c.id AND split_part(n.kind, '.', 1) = split_part(c.kind, '.', 1)
+            AND split_part(c.kind, '.', 1) = ANY(CAST(:merged AS text[]))
+            AND EXISTS (SELECT FROM ledger.entries e WHERE e.org_id = :org_id AND e.transfer_id = n.id)
+    ) n
+) g ON true
 ORDER BY c.place
 """
 #: Each part reads by a primary or unique key. Objects of other organizations are not found, whatever the session may
@@ -184,18 +224,25 @@ _ALL: Mapping[str, Any] = {}
 _AGENTS = text("SELECT id, name FROM agents WHERE id = ANY(:ids)")
 
 
-async def page(session: AsyncSession, wanted: ListFilter, *, narrowed: Mapping[str, Any] = _ALL) -> ListPage[Fact]:
+async def page(
+    session: AsyncSession, wanted: ListFilter, *, narrowed: Mapping[str, Any] = _ALL, merged: bool = True
+) -> ListPage[Fact]:
     """List up to `limit` facts of an organization; times are effective times.
 
-    A filtered page may be short or empty although there are more. `narrowed` has further filters, by the names of their
-    parameters in the statement.
+    A page may be short or empty although there are more.
+
+    Args:
+        session: of the organization, or the platform's.
+        wanted: the filters and the cursor.
+        narrowed: further filters, by the names of their parameters in the statement.
+        merged: whether all transfers of an escrow or a payout are one fact; otherwise each transfer is one.
     """
-    values = _values(wanted) | dict(narrowed)
+    values = _values(wanted) | dict(narrowed) | {"merged": list(MERGED) if merged else []}
     filters = [clause for name, clause in _CLAUSES.items() if name in values]
     values |= {
         "org_id": wanted.org_id,
         "limit": wanted.limit + 1,
-        "window": MAX_SCANNED if filters else 2 * wanted.limit + 1,
+        "window": MAX_SCANNED if len(filters) > 1 else _STEPS * wanted.limit + 1,
     }
     if wanted.after is not None:
         values["after"] = wanted.after[0]
@@ -230,12 +277,12 @@ async def _facts(session: AsyncSession, org_id: str, rows: Sequence[Any]) -> lis
     asked = {
         "ids": sorted(filter(None, named)),
         "spends": [row["spend_id"] for row in rows if row["spend_id"] is not None],
-        "transfers": [row["id"] for row in rows],
+        "transfers": [id for row in rows for id in row["parts"]],
         "org_id": org_id,
     }
     causes = {row.key: row for row in await session.execute(_CAUSES, asked) if row.key is not None}
     acted = {row.transfer_id: row.actor for row in await session.execute(_ACTORS, asked)}
-    facts = [_fact(org_id, row, causes, acted.get(row["id"])) for row in rows]
+    facts = [_fact(org_id, row, causes, acted) for row in rows]
     payees = {fact.cause.payee_agent_id for fact in facts if fact.cause}
     agents = sorted(filter(None, payees | {fact.agent_id for fact in facts}))
     names = {row.id: row.name for row in await session.execute(_AGENTS, {"ids": agents})} if agents else {}
@@ -246,22 +293,25 @@ def _paid_agent(row: Any) -> str | None:
     return agent_in(entry[0] for entry in row["entries"])
 
 
-def _fact(org_id: str, row: Any, causes: Mapping[str, Any], actor: str | None) -> Fact:
-    whose, _, principal = (actor or "").partition("/")
+def _fact(org_id: str, row: Any, causes: Mapping[str, Any], acted: Mapping[UUID, str]) -> Fact:
+    actors = (acted.get(id, "").partition("/") for id in row["parts"])
     # A payment that funds an escrow acts for its payer, but is not a principal.
-    is_own = whose == org_id and not is_id(principal, "pay")
+    own = (name for whose, _, name in actors if whose == org_id and not is_id(name, "pay"))
+    changes = asset_changes((path, asset, int(amount)) for path, asset, amount in row["entries"])
     return Fact(
         transfer_id=row["id"],
         kind=row["kind"],
         category=category_of(row["kind"], row["action"]),
+        status=status_of(changes, len(row["parts"])),
+        started_at=row["started_at"],
         effective_at=row["effective_at"],
         recorded_at=row["recorded_at"],
         cause=_cause(row, causes),
         # Refunds of uses are by the platform, not by a principal of the organization.
-        principal=row["principal"] if row["kind"] == "use" else principal if is_own else None,
+        principal=row["principal"] if row["kind"] == "use" else next(own, None),
         agent_id=row["agent_id"],
         project_id=row["project_id"],
-        changes=asset_changes((path, asset, int(amount)) for path, asset, amount in row["entries"]),
+        changes=changes,
         agents={},
     )
 

@@ -139,6 +139,7 @@ FactKind: TypeAlias = (
     ]
     | str
 )
+FactStatus: TypeAlias = Literal["pending", "completed", "reversed"] | str
 ForecastMetric: TypeAlias = Literal["spending", "revenue", "reputation.score", "balance"] | str
 FreeFirst: TypeAlias = Literal["off", "ask", "require"] | str
 Fulfilment: TypeAlias = Literal["pending", "done", "gone"] | str
@@ -2133,11 +2134,15 @@ class FactObjectView(Model):
 
 
 class FactView(Model):
-    """A fact: a transfer as the organization sees it. `GET /ledger/transfers/{id}` has its entries."""
+    """A fact: a transfer as the organization sees it, or all transfers of an escrow or a payout.
+
+    `GET /ledger/transfers/{id}` has the entries of the last transfer.
+    """
 
     id: str
     kind: str = NOT_SENT
     category: Category = NOT_SENT
+    status: FactStatus = NOT_SENT
     object: FactObjectView | None = NOT_SENT
     agent_id: str | None = NOT_SENT
     agent_name: str | None = NOT_SENT
@@ -2145,6 +2150,7 @@ class FactView(Model):
     payee_agent_name: str | None = NOT_SENT
     principal: str | None = NOT_SENT
     changes: list[ChangeOfAssetView] = NOT_SENT
+    started_at: datetime = NOT_SENT
     effective_at: datetime = NOT_SENT
     recorded_at: datetime = NOT_SENT
 

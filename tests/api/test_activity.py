@@ -88,7 +88,7 @@ async def test_use_names_its_action_and_who_did_it_and_its_refund_leads_to_it(
     assert returned["principal"] is None, "An operator has returned it."
 
 
-async def test_escrow_is_named_by_its_title_to_both_parties(
+async def test_escrow_is_one_fact_with_its_title_to_each_party(
     operator: Caller, new_tenant: Any, database: Database
 ) -> None:
     payer, payee = await new_tenant("owner"), await new_tenant("owner")
@@ -97,15 +97,18 @@ async def test_escrow_is_named_by_its_title_to_both_parties(
     now = datetime.now(UTC)
     escrow = await delivered_escrow(operator, database, payer, payee, signer, times=1, at=now)
     actor = Actor(principal=signer, role=Role.OWNER, org_id=payer.org_id)
+    held = (await facts(payer.owner))[0]
     signed = commands.approve(await state(database, escrow), signatory=signer, actor=actor, now=now)
     await write(database, signed, at=now)
-    released, funded = (await facts(payer.owner))[:2]
+    released, *granted = await facts(payer.owner)
     [earned] = await facts(payee.owner)
-    for fact in (released, funded, earned):
+    assert {each["category"] for each in granted} == {"credits"}, "The hold and its release are one fact."
+    for fact in (held, released, earned):
         assert about(fact) == ("escrow", "escrow", "Job")
         assert (fact["object"]["id"], fact["payee_agent_id"]) == (escrow, payee.agent_id)
-    assert changed(funded) == {"CREDIT": {"available": "-1.00", "in_escrow": "1.00"}}
-    assert changed(released) == {"CREDIT": {"in_escrow": "-1.00"}}
+    assert (held["status"], changed(held)) == ("pending", {"CREDIT": {"available": "-1.00", "in_escrow": "1.00"}})
+    assert (released["status"], changed(released)) == ("completed", {"CREDIT": {"available": "-1.00"}})
+    assert (released["kind"], released["started_at"]) == ("escrow.released", held["effective_at"])
     assert changed(earned) == {"CREDIT": {"earnings": "0.95"}}
     assert earned["principal"] is None, "The payer's people are the payer's to name."
 

@@ -44,8 +44,8 @@ ME = {
 }
 BALANCE = {"organization_id": ORG, "currency": "CREDIT", "available": "9982.40", "reserved": "0.00", "owed": "0.00"}
 PAGE: dict[str, Any] = {"data": [], "next_cursor": None}
-STATS = {"available": "9982.40", "burn_rate": "1.00", "days_left": 90, "used": "17.60"}
 SERIES = {"currency": "CREDIT", "zone": "UTC", "times": ["2026-11-21T00:00:00Z"], "series": []}
+STATS = {"available": "9982.40", "used": "0.00", "burn_rate": "0.00", "days_left": None}
 SESSION = {"id": "ses_1", "token": TOKEN, "expires_at": "2026-11-30T00:00:00Z"}
 
 
@@ -82,9 +82,9 @@ class FakeApi:
             "GET /billing/activity": (200, PAGE),
             "GET /billing/transactions": (200, PAGE),
             "GET /billing/summary": (200, {"assets": [], "expiring": [], "escrows": [], "invoices_due": []}),
+            "GET /alerts": (200, PAGE),
             "GET /analytics/spent": (200, {"currencies": [], "left_out": []}),
             "GET /credits/stats": (200, STATS),
-            "GET /alerts": (200, PAGE),
             "GET /series": (200, SERIES),
             "GET /names": (200, {"names": {}}),
             "GET /tasks": (200, PAGE),

@@ -70,6 +70,7 @@ PAGES = (
     Page("/console/platform/keys", READERS),
     Page("/console/platform/keys?active=true&role=owner", READERS),
     Page("/console/platform/keys/new", OPERATORS),
+    Page("/console/platform/keys/{key}/revoke", OPERATORS),
     Page("/console/platform/organizations", READERS),
     Page("/console/platform/organizations?q=Tenant&status=active", READERS),
     Page("/console/platform/organizations/new", OPERATORS),
@@ -228,8 +229,8 @@ PAGES = (
     Page("/console/{org}/top-up", PAYERS),
     Page("/console/{org}/transactions", BILLED),
     Page("/console/{org}/transactions?category=credits&from=2026-01-01", BILLED),
-    Page("/console/{org}/transactions?show=entries", BILLED),
-    Page("/console/{org}/transactions?show=entries&q=grant&from=2026-01-01", BILLED),
+    Page("/console/{org}/transactions/entries", BILLED),
+    Page("/console/{org}/transactions/entries?q=grant&from=2026-01-01", BILLED),
     Page("/console/{org}/transactions/{transfer}", BILLED),
     Page("/console/{org}/analytics", BILLED),
     Page("/console/{org}/analytics?period=365&compare=last_year", BILLED),
@@ -346,7 +347,7 @@ READABLE = [page for page in PAGES if page.roles]
 #: What each of the pages left out of `SHOWN` has in common with one that is in it.
 ALIKE = (
     # A list that was filtered; what is shown after a choice alone is another page.
-    r".*\?(?!(q=Tenant$|agent=|amount|interval|plan|status=success|organization_id|show=entries$|type=volume)).*",
+    r".*\?(?!(q=Tenant$|agent=|amount|interval|plan|status=success|organization_id|type=volume)).*",
     # The platform's page of what an organization's page shows.
     r"/console/platform/(escrows|disputes|payments|reports|exports)\b.*|/console/platform/invoices(?!/new).*",
     # One question and its button.

@@ -26,7 +26,7 @@ async def test_earnings_are_converted_once_and_no_more_than_there_are(
     await earn(database, stranger, studio, 10)
     assert page in (await owner.get(f"/console/{studio.org_id}/earnings")).text
     asked = (await owner.get(page)).text
-    assert "paid in granted credits: 10.00\N{NO-BREAK SPACE}credits" in asked
+    assert "Paid in granted credits: 10.00\N{NO-BREAK SPACE}credits" in asked
     sent = {"command": await owner.form(page), "earnings": f"{studio.agent_id}:granted", "amount": "4"}
     once_more = await owner.post(page, sent)
     assert "Convert 4.00\N{NO-BREAK SPACE}credits?" in once_more.text

@@ -1,17 +1,21 @@
 """Every command that `…/actions` names has a page that asks for it and a form that gives it."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from console.format import Prefs
-from console.forms import Form, FormState, blank
+from console.forms import Form
 from console.invoice import pages as invoices
 from console.nouns import ROUTES
-from console.payment import acts as payments
-from console.platform.reputation import view as reputation
+from console.payment.acts import PATHS
+from console.platform.reputation import pages as reputation
+from domain.common.access import Permission
 from domain.escrow.actions import EscrowAction
 from domain.payments.payment.actions import PaymentAction
+from tests.console.fake import NAMING
+from tests.console.rendering import form_page, object_page, render
 from tests.support.cases import for_each
 
 PREFS = Prefs()
@@ -21,9 +25,6 @@ COMMANDS = [
     *(("escrows", action.value.replace("_", "-")) for action in EscrowAction),
     *(("payments", action.value.replace("_", "-")) for action in PaymentAction if action not in OPERATORS),
 ]
-NOTHING = {"amount": "0.00", "currency": "USD"}
-EFFECT = {"captured": "0.00", "to_payer": "0.00", "released": "0.00", "currency": "USD", "taken": NOTHING}
-GIVE_UP: dict[str, Any] = {"action": "give_up_refund", "allowed": True, "reason": None, "effect": EFFECT}
 
 
 def methods_of(path: str) -> set[str]:
@@ -37,18 +38,7 @@ def test_every_command_of_the_api_has_a_page_and_a_form(noun: str, path: str) ->
 
 @pytest.mark.parametrize("action", sorted(OPERATORS))
 def test_what_operators_alone_may_do_has_a_page_of_the_platform(action: PaymentAction) -> None:
-    assert {"GET", "POST"} <= methods_of(f"/platform/payments/{{id}}/{payments.PATHS[action]}")
-
-
-def test_refund_of_unknown_outcome_is_given_up_by_its_id() -> None:
-    refunds = [{"id": "rfd_1", "status": "succeeded"}, {"id": "rfd_2", "status": "unknown"}]
-    payment = {"refunds": refunds, "description": "Credits", "currency": "USD", "invoice_id": None}
-
-    page = payments.asking(GIVE_UP, payment, blank(), PREFS, "/console/org_1/payments/pay_1", sent="", entry=None)
-
-    assert page.act.href == "/console/platform/payments/pay_1/give-up-refund"
-    assert page.refund == "rfd_2"
-    assert [value for value, _, _ in page.where] == ["no", "yes"]
+    assert {"GET", "POST"} <= methods_of(f"/platform/payments/{{id}}/{PATHS[action]}")
 
 
 def test_draft_has_the_lines_that_were_filled_and_numbers_as_numbers() -> None:
@@ -84,15 +74,20 @@ def test_evidence_says_whether_it_counts_and_is_voided_once(changes: dict[str, A
         "voided_at": None,
         **changes,
     }
-    body = {"overall_score": 5.0, "rules": [], "events": [event], "next_cursor": None}
+    it = {"agent_id": "agt_1", "overall_score": 5.0, "rules": [], "events": [event], "next_cursor": None}
+    given = {"it": it, "naming": NAMING, "signed": reputation.signed, "exact": reputation.exact}
 
-    (row,) = reputation.evidence("agt_1", "Scribe", body, PREFS, lambda _: "", may_void=True).events
+    page = render("platform/reputation/page.html", object_page(), Permission.OPERATE, **given)
 
-    assert (row.status.word, bool(row.void), row.moved) == (word, offered, "\N{MINUS SIGN}0.125")
+    assert f"</svg>{word}</span>" in page
+    assert ("/void" in page) == offered
+    assert "\N{MINUS SIGN}0.125" in page
 
 
 def test_event_names_its_agent_and_leads_to_its_escrow_before_it_is_voided() -> None:
     escrow = "esc_01kar6x0qmf9rv4w7n2h8d3s5c"
-    body = {"id": "rev_1", "agent_id": "agt_1", "sentence": f"The escrow {escrow} was released."}
-    page = reputation.voiding(body, "Scribe", FormState(key="con_1"), PREFS, lambda id: f"/escrows/{id}")
-    assert (page.agent, [each.href for each in page.sentence if each.id]) == ("Scribe", [f"/escrows/{escrow}"])
+    it = {"id": "rev_1", "agent_id": "agt_1", "sentence": f"The escrow {escrow} was released."}
+    naming = replace(NAMING, href=lambda id, _org_id: f"/escrows/{id}")
+    page = render("platform/reputation/void.html", form_page(), it=it, agent="Scribe", naming=naming)
+    assert "<bdi>Scribe</bdi>" in page
+    assert f'href="/escrows/{escrow}"' in page

@@ -162,3 +162,7 @@ def test_number_that_the_reader_writes_for_another_one_is_none_to_the_api(typed:
     form = Form(values={"amount": typed}, prefs=Prefs(locale=locale))
     assert form.number("amount") == sent
     assert form.maybe_number("amount") == (sent or None)
+
+
+def test_words_are_read_apart_by_lines_commas_and_spaces_each_once() -> None:
+    assert Form(values={"types": "a.b, c.d\ne.f a.b"}).words("types") == ["a.b", "c.d", "e.f"]

@@ -40,12 +40,13 @@ FACT: dict[str, Any] = {
         "id": "tr_1",
         "kind": "escrow.released",
         "category": "escrow",
+        "status": "completed",
         "object": None,
         "principal": "kim",
         "changes": [],
     },
     **dict.fromkeys(("agent_id", "agent_name", "payee_agent_id", "payee_agent_name")),
-    **dict.fromkeys(("effective_at", "recorded_at"), "2026-11-24T00:00:00Z"),
+    **dict.fromkeys(("started_at", "effective_at", "recorded_at"), "2026-11-24T00:00:00Z"),
 }
 PERMISSIONS = ["read", "read_billing", "manage_spending", "pay"]
 

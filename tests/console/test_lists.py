@@ -137,13 +137,13 @@ async def test_row_is_found_behind_any_number_of_those_whose_principal_is_like_i
 ABLE = {**ME, "permissions": ["read", "read_billing", "manage_keys", "award"]}
 
 
-async def test_form_reads_one_page_of_agents_and_takes_the_id_of_any_other() -> None:
+async def test_form_reads_one_page_of_agents_and_takes_the_name_of_any_other() -> None:
     api = Many(answers={"GET /me": (200, ABLE)})
     async with browser(api, signed_in=True) as client:
         page = await client.get(f"{HERE}/settings/keys/new")
     assert page.status_code == 200
     assert [name for name, _, _ in api.asked].count("GET /agents") == 1
-    assert '<option value="row_0">Agent 0</option>' in page.text
+    assert '<option value="Agent 0"></option>' in page.text
     assert '<input id="f-agent_id" name="agent_id" type="text"' in page.text
 
 

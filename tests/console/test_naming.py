@@ -142,7 +142,7 @@ async def shown(path: str, listed: str, row: dict[str, Any], *, names: dict[str,
     "path, listed, row, said",
     [
         (
-            f"{HERE}/transactions?show=entries",
+            f"{HERE}/transactions/entries",
             "/billing/transactions",
             MOVEMENT,
             ("Earnings of Scribe", "Night &lt;reports&gt;"),
@@ -190,12 +190,12 @@ async def test_agent_of_another_organization_has_no_name_and_leads_nowhere() -> 
 
 
 async def test_ids_stand_where_the_api_says_no_names_and_nothing_is_asked_for_none() -> None:
-    page, _ = await shown(f"{HERE}/transactions?show=entries", "/billing/transactions", MOVEMENT, names={})
+    page, _ = await shown(f"{HERE}/transactions/entries", "/billing/transactions", MOVEMENT, names={})
     assert "Earnings of agt_01ka\N{HORIZONTAL ELLIPSIS}3s5c" in page
     account = {"account": f"org/{ORG}/credits", "reference": None}
     _, api = await shown(f"{HERE}/payments", "/payments", {**PAID, "description": "Credits"})
     assert asked(api) == []
-    page, _ = await shown(f"{HERE}/transactions?show=entries", "/billing/transactions", {**MOVEMENT, **account})
+    page, _ = await shown(f"{HERE}/transactions/entries", "/billing/transactions", {**MOVEMENT, **account})
     assert ">Credits<" in page
 
 

@@ -34,7 +34,7 @@ from tests.console.walking import FoundForm, forms_of, route_of
 from tests.support.cases import for_each
 
 pytestmark = pytest.mark.db
-AT_MOST = 9
+AT_MOST = 11
 
 
 class Looked:
@@ -185,8 +185,8 @@ async def test_operator_reads_the_pages_of_an_organization_with_a_band(
 
 
 async def test_csv_is_the_same_choice_as_the_list(visitors: dict[str, Visitor], objects: dict[str, str]):
-    path = f"/console/{objects['org']}/transactions"
-    choice = "show=entries&q=grant"
+    path = f"/console/{objects['org']}/transactions/entries"
+    choice = "q=grant"
     answer = await visitors["owner"].get(f"{path}.csv?{choice}")
     assert answer.headers["content-type"].startswith("text/csv")
     assert re.fullmatch(r'attachment; filename="tenant-[0-9]+-entries-utc\.csv"', answer.headers["content-disposition"])

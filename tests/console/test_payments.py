@@ -1,25 +1,20 @@
 """Payments are shown as the API tells them, with its commands alone; who comes back reads the books."""
 
 import re
-from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
-from console.format import Prefs
-from console.forms import blank
-from console.gateway import Answer, Problem, Refused
-from console.payment import one, way
-from console.payment.acts import acts
+from console.payment.acts import address, buttons, label
+from console.payment.pages import waits_for
 from tests.console.answering import said
-from tests.console.fake import ME, ORG, OWN, PAGE, FakeApi, browser, problem
+from tests.console.fake import ME, NAMING, ORG, OWN, PAGE, FakeApi, browser, problem
+from tests.console.rendering import form_page, object_page, render
 
 PAY = "pay_01kar6h2d8e4wvq3r5s7t9x1zc"
 BASE = f"/console/{ORG}"
 HERE = f"{BASE}/payments/{PAY}"
-NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
-AROUND = one.Around(prefs=Prefs(), now=NOW, base=BASE, links={})
 PAYMENT: dict[str, Any] = {
     "id": PAY,
     "organization_id": ORG,
@@ -51,6 +46,8 @@ PAYMENT: dict[str, Any] = {
     "decline": None,
     "refunds": [],
     "story": "10.00 USD by stripe for credits: requires action.",
+    "tax": None,
+    "cancel_requested": False,
     "workflow_id": f"payment/{PAY}",
     "version": 2,
     "expires_at": "2026-11-22T15:00:00Z",
@@ -73,102 +70,93 @@ WRONG_STATE = {"code": "payment.wrong_state", "detail": "No."}
 REFUSED = {"action": "cancel", "allowed": False, "reason": WRONG_STATE, "effect": None}
 
 
-def shown(actions: object = (), **changes: Any) -> one.One:
-    answers = {
-        "payment": said({**PAYMENT, **changes}),
-        "actions": said({"actions": list(actions)}),  # type: ignore[call-overload]
-        "timeline": said(PAGE),
-        "disputes": said(PAGE),
-    }
-    return one.page(answers, blank(), AROUND)
+def shown(actions: object = (), *, awaited: bool = True, final: int = 12, **changes: Any) -> str:
+    values = {"awaited": awaited, "final": final, "qr": "data:image/svg+xml,1", "purpose": "Credits", "run_at": ""}
+    return render(
+        "payment/page.html",
+        object_page(here=HERE, base=BASE),
+        it={**PAYMENT, **changes},
+        naming=NAMING,
+        actions=actions,
+        buttons=(),
+        disputes=said(PAGE),
+        timeline=said(PAGE),
+        steps=(),
+        **values,
+    )
 
 
 def test_payment_that_waits_leads_to_the_provider_and_says_until_when() -> None:
-    page = shown()
-    assert page.go == f"{HERE}/go"
-    assert page.next == "It can be paid until Nov 22, 2026, 3:00\N{NARROW NO-BREAK SPACE}PM, in 3 hours."
+    page = shown(expires_at=(datetime.now(UTC) + timedelta(hours=3, minutes=1)).isoformat())
+    assert f'href="{HERE}/go"' in page
+    assert re.search(r"It can be paid until .*, in 3 hours\.", page)
 
 
-@pytest.mark.parametrize("status", ["succeeded", "failed", "expired", "cancelled", "refunded", "charged_back"])
-def test_payment_that_has_ended_leads_nowhere(status: str) -> None:
-    page = shown(status=status)
-    assert (page.go, page.next) == ("", "")
+def test_payment_that_has_ended_leads_nowhere() -> None:
+    page = shown(status="succeeded", awaited=False)
+    assert (f"{HERE}/go" in page, "It can be paid" in page) == (False, False)
 
 
 def test_decline_is_a_sentence() -> None:
     decline = {"code": "card_declined", "detail": "Your card was declined."}
-    assert shown(status="failed", decline=decline).decline == "Your card was declined. Nothing was charged."
-    paid = shown(status="succeeded", decline=decline, received_amount="10.00")
-    assert paid.decline == ""
+    assert "Your card was declined. Nothing was charged." in shown(status="failed", decline=decline)
+    assert "Nothing was charged" not in shown(status="succeeded", decline=decline, received_amount="10.00")
 
 
 def test_commands_are_those_that_the_api_allows_with_what_they_move() -> None:
-    [act] = acts({"actions": [REFUND, REFUSED]}, {**PAYMENT, "status": "succeeded"}, Prefs(), HERE)
-    assert act.label == "Refund 4.00\N{NO-BREAK SPACE}USD"
-    assert act.href == f"{HERE}/refund"
-    assert [(line.label, line.amount.text) for line in act.lines] == [
-        ("Refunded to the payer", "4.00\N{NO-BREAK SPACE}USD"),
-        ("Clawed back", "40.00\N{NO-BREAK SPACE}credits"),
-    ]
+    [button] = buttons({"actions": [REFUND, REFUSED]}, {**PAYMENT, "status": "succeeded"}, BASE)
+    assert (button.label, button.href) == ("Refund 4.00\N{NO-BREAK SPACE}USD", f"{HERE}/refund")
+    assert label({**REFUND, "allowed": False}, whole=True) == "Ask to refund"
+
+
+def test_refund_of_unknown_outcome_is_given_up_by_its_id_where_operators_are() -> None:
+    refund = {"id": "rfd_2", "status": "unknown"}
+    action = {**REFUND, "action": "give_up_refund"}
+    values = {"action": action, "entry": None, "sent": "", "kind": "primary", "by_amount": False}
+    page = render("payment/ask.html", form_page(), it={**PAYMENT, "refunds": [refund]}, **values)
+    assert hidden(page, "refund") == "rfd_2"
+    assert [each in page for each in ('value="no"', 'value="yes"')] == [True, True]
+
+
+def test_outcome_of_a_refund_is_recorded_on_a_page_of_the_platform() -> None:
+    assert address("give_up_refund", PAYMENT, BASE) == f"/console/platform/payments/{PAY}/give-up-refund"
 
 
 def test_fee_that_is_kept_of_a_refund_is_shown_with_what_comes_back() -> None:
-    own = {**REFUND, "effect": {**EFFECT, "to_payer": "9.41", "fee": "0.59"}}
-    paid = {"status": "succeeded", "received_amount": "10.00", "refundable_amount": "10.00"}
-    parts = {label: value.text for label, value in shown([own], **paid).money}
-    assert parts["You get back on a refund"] == "9.41\N{NO-BREAK SPACE}USD"
-    assert parts["Non-refundable fee"] == "0.59\N{NO-BREAK SPACE}USD"
-    assert "Non-refundable fee" not in dict(shown([REFUND], **paid).money)
+    page = shown([{**REFUND, "effect": {**EFFECT, "to_payer": "9.41", "fee": "0.59"}}], status="succeeded")
+    assert re.search(r"You get back on a refund.*9\.41.*Non-refundable fee.*0\.59", page, re.DOTALL)
+    assert "Non-refundable fee" not in shown([REFUND], status="succeeded")
+
+
+COINS = {"provider": "crypto", "currency": "TON", "amount": "3.5", "seen_amount": "3.5", "confirmations": 1}
 
 
 def test_deposit_has_the_address_the_memo_and_what_is_confirmed() -> None:
     found = {"chain": "ton", "asset": "TON", "address": "EQabc", "amount": "3.5", "memo": "7", "uri": None}
-    quote = {"price": "3.30", "currency": "USD", "amount": "10.00", "source": "fixed", "expires_at": NOW.isoformat()}
-    page = shown(
-        provider="crypto", deposit=found, quote=quote, currency="TON", amount="3.5", seen_amount="3.5", confirmations=1
-    )
-    assert page.deposit is not None
-    assert page.deposit.qr.startswith("data:image/svg+xml")
-    assert page.deposit.left_seconds == 3 * 3600
-    assert (page.deposit.memo, page.deposit.confirmations, page.deposit.left) == ("7", "1 confirmation", "in 3 hours")
-    assert page.deposit.rate == "1 TON = 3.30\N{NO-BREAK SPACE}USD"
+    until = (datetime.now(UTC) + timedelta(hours=3)).isoformat()
+    quote = {"price": "3.30", "currency": "USD", "amount": "10.00", "source": "fixed", "expires_at": until}
+    page = shown(deposit=found, quote=quote, expires_at=until, **COINS)
+    for text in ('src="data:image/svg+xml', "EQabc", "1 of 12 confirmations", "1 TON = 3.30\N{NO-BREAK SPACE}USD"):
+        assert text in page
+    assert 'role="timer"' in page
 
 
 def test_coins_that_are_all_seen_are_awaited_by_their_confirmations_and_no_more_are_asked_for() -> None:
-    coins = {"provider": "crypto", "currency": "BTC", "seen_amount": "0.5", "deposit": None, "status": "processing"}
-    far = replace(AROUND, final={"BTC": 3})
-    answers = {"payment": said({**PAYMENT, **coins, "confirmations": 1}), "actions": said({"actions": []})}
-    page = one.page({**answers, "timeline": said(PAGE), "disputes": said(PAGE)}, blank(), far)
-    assert page.deposit is None
-    assert "0.50\N{NO-BREAK SPACE}BTC is seen on the network, 1 of 3 confirmations." in page.next
-
-
-@pytest.mark.parametrize("url", ["javascript:alert(1)", "data:text/html,1", "", None])
-def test_what_is_no_address_of_a_provider_is_not_led_to(url: str | None) -> None:
-    page = way.go({**PAYMENT, "approval_url": url}, AROUND)
-    assert (page.refresh, page.provider.href) == ("", "")
-
-
-def test_way_to_the_provider_is_a_link_and_a_refresh() -> None:
-    page = way.go(PAYMENT, AROUND)
-    assert page.refresh == "1; url=https://checkout.stripe.test/pay/cs_1"
-    assert page.provider.host == "checkout.stripe.test"
+    page = shown(final=3, status="processing", **COINS)
+    assert "3.50\N{NO-BREAK SPACE}TON is seen on the network, 1 of 3 confirmations." in page
+    assert "Send coins" not in page
 
 
 @pytest.mark.parametrize(
-    ("status", "title"),
-    [
-        ("succeeded", "Paid"),
-        ("requires_action", "Not paid yet"),
-        ("processing", "Confirming your payment"),
-        ("created", "Confirming your payment"),
-        ("failed", "Not paid"),
-        ("cancelled", "Not paid"),
-        ("unknown", "Confirming your payment"),
-    ],
+    ("url", "leads"),
+    [("javascript:alert(1)", False), ("data:text/html,1", False), (None, False), (PAYMENT["approval_url"], True)],
 )
-def test_who_comes_back_reads_what_the_books_hold(status: str, title: str) -> None:
-    assert way.back(said({**PAYMENT, "status": status}), BASE, Prefs()).title == title
+async def test_way_to_the_provider_is_a_link_and_a_refresh_to_a_web_address(url: str | None, leads: bool) -> None:
+    api = FakeApi(answers={f"GET /payments/{PAY}": (200, {**PAYMENT, "approval_url": url})})
+    async with browser(api, signed_in=True) as client:
+        page = (await client.get(f"{HERE}/go")).text
+    assert ('content="1; url=https://checkout.stripe.test/pay/cs_1"' in page) is leads
+    assert "javascript:" not in page
 
 
 @pytest.mark.parametrize(
@@ -188,6 +176,23 @@ async def test_page_goes_on_until_it_is_known_what_the_payment_became(changes: d
     # Live with scripts, by a refresh without.
     assert (" data-running" in page, 'http-equiv="refresh"' in page) == (bool(waits), bool(waits))
     assert waits in page
+    assert waits_for({**PAYMENT, **changes})[0] == waits
+
+
+@pytest.mark.parametrize(
+    ("status", "title"),
+    [
+        ("succeeded", "Paid"),
+        ("requires_action", "Not paid yet"),
+        ("processing", "Confirming your payment"),
+        ("cancelled", "Not paid"),
+    ],
+)
+async def test_who_comes_back_reads_what_the_books_hold(status: str, title: str) -> None:
+    api = FakeApi(answers={f"GET /payments/{PAY}": (200, {**PAYMENT, "status": status})})
+    async with browser(api, signed_in=True) as client:
+        page = (await client.get(f"{HERE}/return")).text
+    assert f"<h1><bdi>{title}</bdi>" in page
 
 
 async def test_invented_success_in_the_address_changes_nothing() -> None:
@@ -398,18 +403,13 @@ async def test_command_that_is_not_allowed_any_more_shows_the_payment_as_it_is()
     assert "No. Nothing was done." in page.text
 
 
-def test_payment_of_somebody_else_is_not_there() -> None:
-    missing = Answer(status=404, request_id="r", problem=Problem(status=404, code="not_found", title="", detail=""))
-    with pytest.raises(Refused):
-        way.back(missing, BASE, Prefs())
-
-
 async def test_escrow_that_is_paid_for_is_shown_by_its_title() -> None:
     escrow = "esc_01kar6h2d8e4wvq3r5s7t9x1zc"
     paid = {**PAYMENT, "purpose": "escrow", "escrow_id": escrow}
-    known = {f"GET /payments/{PAY}": (200, paid), f"GET /escrows/{escrow}": (200, {"title": "Summarise reports"})}
+    names = {"names": {escrow: "Summarise reports"}}
+    known = {f"GET /payments/{PAY}": (200, paid), "GET /names": (200, names)}
     beside = {f"GET /payments/{PAY}/timeline": (200, PAGE), "GET /disputes": (200, PAGE)}
     late = {f"GET /payments/{PAY}/actions": problem(503, "unavailable")}
     async with browser(FakeApi(answers={**known, **beside, **late}), signed_in=True) as client:
         page = await client.get(HERE)
-    assert f'<a href="{BASE}/escrows/{escrow}"><bdi>Summarise reports</bdi></a>' in page.text
+    assert f'<a href="{BASE}/escrows/{escrow}" title="{escrow}"><bdi>Summarise reports</bdi></a>' in page.text

@@ -97,7 +97,7 @@ async def test_organization_without_a_name_keeps_what_was_typed(visitors: dict[s
 
 
 async def test_window_that_is_none_is_said_at_its_field(visitors: dict[str, Visitor]):
-    fields = {"command": KEY, "provider": "stripe", "since": "yesterday", "until": "2026-01-01"}
+    fields = {"command": KEY, "company": "stripe", "since": "yesterday", "until": "2026-01-01"}
     answer = await visitors["operator"].post(f"{BASE}/reconciliation/runs", fields)
     assert answer.status_code == 422
     assert 'href="#f-since"' in answer.text
@@ -108,7 +108,7 @@ COMMANDS = {
     "organizations/{organization}/suspend": {"reason": "X"},
     "organizations/{organization}/close": {"closing_reason": ""},
     "organizations/{organization}/tier": {"tier": "free"},
-    "reconciliation/runs": {"provider": "stripe", "since": "2026-01-01", "until": "2026-01-01"},
+    "reconciliation/runs": {"company": "stripe", "since": "2026-01-01", "until": "2026-01-01"},
     "reconciliation/differences/{difference}": {"action": "accept", "note": ""},
     "alerts/alr_01kar6h2d8e4wvq3r5s7t9x1za/resolve": {},
 }

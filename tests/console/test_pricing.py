@@ -4,7 +4,6 @@ from typing import Any
 
 import pytest
 
-from console.format import Prefs
 from console.forms import Form
 from console.platform.pricing import terms
 from console.platform.pricing.terms import KINDS
@@ -14,7 +13,6 @@ from tests.console.strict import read
 from tests.support.cases import for_each
 
 NEW = "/console/platform/pricing/new"
-PREFS = Prefs()
 SAID: dict[str, dict[str, Any]] = {
     "surge": {"threshold": "0.80", "maximum": "1.50", "full": "1.00"},
     "reputation": {
@@ -41,7 +39,7 @@ SENTENCES = {
     "tier": "0.97 times for premium clients",
     "contract_price": "8.00 credits per unit",
     "custom": "quantity >= 10 ? 9000 : 10000",
-    "bounds": "At least 0.5 times, at least 1.00 USD per unit",
+    "bounds": "At least 0.5 times; at least 1.00 USD per unit",
 }
 
 
@@ -71,7 +69,7 @@ def test_what_a_form_shows_of_a_rule_is_sent_as_the_same_rule(kind: str) -> None
 
 @for_each("kind", sorted(KINDS))
 def test_a_rule_is_said_in_a_sentence(kind: str) -> None:
-    assert terms.says(kind, SAID[kind], PREFS).replace("\N{NO-BREAK SPACE}", " ") == SENTENCES[kind]
+    assert terms.effect(rule(kind)).replace("\N{NO-BREAK SPACE}", " ") == SENTENCES[kind]
 
 
 def test_what_is_no_number_is_sent_as_it_was_typed() -> None:

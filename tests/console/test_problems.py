@@ -9,7 +9,7 @@ import pytest
 
 from console.gateway import SILENCE, UNREADABLE, Problem, problem_of
 from console.problems import REACTIONS, STATUSES, WORDS, Reaction, reaction_to
-from tests.console.fake import ME, ORG, OTHER, FakeApi, browser, problem
+from tests.console.fake import ME, ORG, OTHER, PAGE, FakeApi, browser, problem
 from tests.support.cases import for_each
 
 ERRORS = (Path(__file__).resolve().parents[2] / "docs/reference/errors.md").read_text("utf-8")
@@ -80,12 +80,14 @@ async def test_unknown_and_foreign_are_one_and_the_same_page() -> None:
 
 
 async def test_api_that_is_silent_leaves_the_rest_of_the_page() -> None:
-    soon = timedelta(milliseconds=500)
-    answer = await page(FakeApi(silent={"GET /billing/summary"}), f"/console/{ORG}", console_read_timeout=soon)
+    soon, none = timedelta(milliseconds=500), {**PAGE, "payable": []}
+    known = {"GET /billing/earnings": (200, none), "GET /billing/payouts": (200, none)}
+    api = FakeApi(answers=known, silent={"GET /billing/payouts/preview"})
+    answer = await page(api, f"/console/{ORG}/earnings", console_read_timeout=soon)
     assert answer.status_code == 200
-    assert "No activity yet" in answer.text
+    assert "No earnings yet" in answer.text
     assert "Not available right now" in answer.text
-    assert f'href="/console/{ORG}"' in answer.text
+    assert f'href="/console/{ORG}/earnings"' in answer.text
 
 
 async def test_role_that_may_not_is_told_what_it_needs() -> None:
@@ -108,11 +110,11 @@ async def test_wrong_filter_is_told_at_its_field_and_shows_no_list() -> None:
     refusal = problem(422, "request.invalid", errors=[{"field": "currency", "message": "There is no such currency."}])
     answer = await page(
         FakeApi(answers={"GET /billing/transactions": refusal}),
-        f"/console/{ORG}/transactions?show=entries&currency=foo",
+        f"/console/{ORG}/transactions/entries?currency=foo",
     )
     assert answer.status_code == 422
     assert 'id="f-currency-error"' in answer.text
-    assert 'value="foo"' in answer.text
+    assert '<option value="foo" selected>' in answer.text
     assert "<tbody>" not in answer.text
 
 

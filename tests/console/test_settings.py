@@ -1,20 +1,19 @@
 """Keys, sessions and links by the forms of the settings: secrets once, effects once, and what is over is over."""
 
+import html
 import re
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
 
 import pytest
 from fastapi import FastAPI
 
-from console.key.view import row, state_of
 from domain.common.access import Role
 from tests.api.conftest import Caller, Tenant, good
 from tests.console.conftest import Visitor, signed_in
 from tests.console.fake import NAMING
+from tests.console.rendering import list_page, render
 
 pytestmark = pytest.mark.db
-NOW = datetime(2026, 11, 22, tzinfo=UTC)
 KEY = {
     "id": "key_01kar6h2d8e4wvq3r5s7t9x1za",
     "organization_id": "org_01kar6h2d8e4wvq3r5s7t9x1za",
@@ -32,26 +31,29 @@ KEY = {
 }
 
 
+def shown(changes: dict[str, str], *revocable: Role) -> str:
+    values = {"naming": NAMING, "revocable": set(revocable)}
+    return render("key/list.html", list_page(), rows=[KEY | changes], **values)
+
+
 @pytest.mark.parametrize(
     ("changes", "state"),
     [
-        ({}, "active"),
-        ({"expires_at": "2026-11-22T00:00:00Z"}, "expired"),
-        ({"expires_at": "2026-11-23T00:00:00Z"}, "active"),
-        ({"expires_at": "2026-11-21T00:00:00Z", "revoked_at": "2026-11-20T00:00:00Z"}, "revoked"),
+        ({}, "Active"),
+        ({"expires_at": "2020-11-22T00:00:00Z"}, "Expired"),
+        ({"expires_at": "9020-11-23T00:00:00Z"}, "Active"),
+        ({"expires_at": "2020-11-21T00:00:00Z", "revoked_at": "2020-11-20T00:00:00Z"}, "Revoked"),
     ],
 )
-def test_state_of_a_key_is_told_from_its_moments(changes: dict[str, str], state: str) -> None:
-    assert state_of(KEY | changes, NOW) == state
+def test_state_of_a_key_follows_from_its_times(changes: dict[str, str], state: str) -> None:
+    assert re.findall(r'class="badge .*?</svg>(\w+)<', shown(changes)) == [state]
 
 
 def test_only_active_keys_of_roles_within_reach_can_be_revoked() -> None:
-    def revoke(revocable: set[Role], **changes: str) -> str:
-        return row(KEY | changes, NAMING, "/keys", revocable, NOW).revoke
-
-    assert revoke({Role.OWNER}) == f"/keys/{KEY['id']}/revoke?q=kim"
-    assert revoke({Role.MEMBER}) == ""
-    assert revoke({Role.OWNER}, revoked_at="2026-11-20T00:00:00Z") == ""
+    link = f"{KEY['id']}/revoke?q=kim"
+    assert link in shown({}, Role.OWNER)
+    assert link not in shown({}, Role.MEMBER)
+    assert link not in shown({"revoked_at": "2026-11-20T00:00:00Z"}, Role.OWNER)
 
 
 @pytest.fixture
@@ -132,10 +134,10 @@ async def test_after_a_key_its_own_keys_are_offered_to_be_revoked(owner: Visitor
     asked = await owner.post(page, {"command": await owner.form(page)})
     assert asked.status_code == 200
     assert second["id"] in asked.text
-    assert f'action="{page}"' in asked.text
-    assert 'name="with_issued" value="true"' in asked.text
+    both = f"{page}&with_issued=true"
+    assert f'action="{html.escape(both)}"' in asked.text
     (command,) = re.findall(r'name="command" value="([^"]+)"', asked.text)
-    done = await owner.post(page, {"command": command, "with_issued": "true"})
+    done = await owner.post(both, {"command": command})
     assert done.headers["location"].endswith("?notice=key.revoked")
     assert good(await tenant.owner.get("/api-keys?active=true&q=revoked-with"))["data"] == []
 
@@ -172,3 +174,15 @@ async def test_foreign_key_is_not_there(owner: Visitor, tenant: Tenant, stranger
     (key, *_) = good(await stranger.owner.get("/api-keys"))["data"]
     answer = await owner.get(f"/console/{tenant.org_id}/settings/keys/{key['id']}/revoke")
     assert answer.status_code == 404
+
+
+async def test_person_is_invited_listed_and_revoked(owner: Visitor, tenant: Tenant) -> None:
+    people = f"/console/{tenant.org_id}/people"
+    fields = {"command": await owner.form(f"{people}/new"), "email": "maria@acme.example", "role": "member"}
+    assert (await owner.post(f"{people}/new", fields)).headers["location"] == f"{people}?notice=person.invited"
+    revoke = f"{people}/maria@acme.example/revoke"
+    assert f'href="{revoke}"' in (await owner.get(people)).text.replace("%40", "@")
+    assert "The link in the mail stops working." in (await owner.get(revoke)).text
+    answer = await owner.post(revoke, {"command": await owner.form(revoke)})
+    assert answer.headers["location"] == f"{people}?notice=person.revoked"
+    assert "maria@acme.example" not in (await owner.get(people)).text

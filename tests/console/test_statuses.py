@@ -18,6 +18,7 @@ from tests.support.cases import for_each
 STATIC = Path(__file__).resolve().parents[2] / "console/static"
 #: Statuses of the domain, by what the console calls their noun.
 NOUNS = {
+    "activity": "FactStatus",
     "allocation": "AllocationStatus",
     "trial": "TrialStatus",
     "alert": "AlertStatus",
@@ -62,7 +63,7 @@ OF_PROVIDERS = {"ProviderStatus", "ProviderState", "BillState", "RefundStatus"}
 #: Statuses of what has no page.
 WITHOUT_A_PAGE = {"BillingRunStatus", "InvoiceItemStatus"}
 #: What the console says of objects whose API has fields in place of a status.
-OWN = {"agent", "department", "event", "evidence", "key", "link", "milestone"} | {
+OWN = {"agent", "department", "evidence", "key", "link", "milestone"} | {
     "price_rule",
     "principal",
     "project",
@@ -70,6 +71,10 @@ OWN = {"agent", "department", "event", "evidence", "key", "link", "milestone"} |
     "session",
     "spend",
     "step",
+    "billing_run",
+    "discrepancy",
+    "reconciliation",
+    "webhook",
 }
 #: Statuses that only a table lists.
 OF_TABLES = {"notification": "notifications"}

@@ -250,14 +250,15 @@ STRIPES = {"console/payment_method/fill_in.html", "console/card/number.html"}
 #: Lists without live changes, which show the state of the request (docs/reference/decisions/console.md#0139).
 FOLLOW_NOTHING = {
     "export/list.html",
+    "report/list.html",
     *(
         "returns/revenue.html",
         "audit/list.html",
         "key/list.html",
         "session/list.html",
-        "session/links.html",
+        "session/link/list.html",
         *("marketplace/list.html", "marketplace/offers.html"),
-        "notification/inbox.html",
+        "notification/list.html",
         "principal/list.html",
         "department/list.html",
         "card/list.html",
@@ -265,9 +266,9 @@ FOLLOW_NOTHING = {
         "payment_policy/list.html",
         "economics/decisions.html",
         # Secrets and grants are set by a few people, seldom.
-        *("secret/list.html", "secret/grants.html"),
+        *("secret/list.html", "secret/grant/list.html"),
     ),
-    *("platform/api_key/list.html", "platform/audit/list.html", "platform/pricing/list.html"),
+    "platform/pricing/list.html",
 }
 
 

@@ -9,6 +9,7 @@ import httpx2
 import pytest
 
 from console.forms import COMMAND, new_key
+from console.picker import id_in
 from runtime.database import Database
 from tests.api.conftest import Caller, Tenant, good
 from tests.console.conftest import Visitor
@@ -119,7 +120,9 @@ def refused(filling: Filling, answer: httpx2.Response, whole: Mapping[str, str],
     wrong = [] if said and set(said) <= set(names) else [f"{payload} in {[*names]}: said at {said}"]
     hidden = {each.name for each in form.controls if each.kind == "password"}
     wrong += [f"{payload}: {name} is on the page" for name in hidden if form.sent[name]]
-    fields = {each.name for each in form.controls} - {COMMAND, *hidden}
+    # An id is shown by its name again.
+    named = {each.name for each in form.controls if each.kind == "suggested" and id_in(whole.get(each.name, ""))}
+    fields = {each.name for each in form.controls} - {COMMAND, *hidden, *named}
     lost = {
         name: (whole[name], form.sent.get(name)) for name in fields & {*whole} if form.sent.get(name) != whole[name]
     }

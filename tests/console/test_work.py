@@ -2,22 +2,22 @@
 
 import re
 from datetime import UTC, datetime
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from console.earnings import conversion
-from console.earnings.view import page as earnings_page, paying_out
-from console.format import MINUS, Prefs
+from console.earnings.pages import convertible, options_of, paying_out, values_of
+from console.format import MINUS
 from console.forms import FormState
 from console.gateway import Answer, Problem
 from console.reputation.scores import DIMENSIONS, bars, by_day, signed
 from console.status import Status, Tone
-from console.transaction import one
+from console.transaction.pages import cause_page
+from domain.common.access import Permission
 from domain.payouts.earnings import EarningsKind
 from domain.reputation.facts import SENTENCES, FactKind
 from tests.console.answering import said
-from tests.console.fake import NAMING
 from tests.console.rendering import object_page, render
 from tests.console.walking import text_of
 from tests.support.cases import for_each
@@ -98,33 +98,32 @@ def test_trend_goes_from_the_oldest_day_to_the_newest() -> None:
     assert [row.cells[0] for row in drawn.rows] == ["1", "2", "3"]
 
 
-def earnings(**answers: Answer) -> Any:
+def earnings(**answers: Answer) -> dict[str, Any]:
     usual = {
         "earnings": said({"payable": [], "data": [], "next_cursor": None}),
         "preview": said(ACCOUNT_LESS),
         "payouts": said({"data": []}),
         "config": said({"providers": [{"name": "stripe"}]}),
     }
-    return earnings_page(
-        usual | answers, FormState(key="con_1"), Prefs(), BASE, NOW, may_pay_out=True, may_convert=True
-    )
+    return values_of(usual | answers, may_pay_out=True)
 
 
 def test_account_for_payouts_is_offered_where_stripe_is_set_up() -> None:
-    assert earnings().connect == f"{BASE}/earnings/connect"
-    assert earnings(config=said({"providers": [{"name": "paypal"}]})).connect == ""
+    assert earnings()["connects"]
+    assert not earnings(config=said({"providers": [{"name": "paypal"}]}))["connects"]
+    page = render("earnings/page.html", object_page(here=f"{BASE}/earnings"), **earnings())
+    assert f'action="{BASE}/earnings/connect"' in page
+    # A country and a currency are chosen by their names.
+    assert all(f">{name}</option>" in page for name in ("Austria", "US Dollar (USD)", "Credits"))
 
 
 def test_payout_is_not_offered_where_it_would_be_refused() -> None:
     shown = earnings(preview=said(ACCOUNT_LESS | {"refused": "payout.below_minimum"}))
-    assert (shown.pay_out, shown.refused) == ("", "None.")
+    assert (shown["pays_out"], shown["refused"]) == (False, "None.")
     # What the API answers with the call to make, people do with the button beside it.
-    assert earnings().refused == "No payout account yet. Connect Stripe to open one."
-    assert earnings(preview=said(ACCOUNT_LESS | {"refused": None})).pay_out == f"{BASE}/earnings/payouts/new"
-
-
-def test_payout_is_not_offered_while_it_is_not_known_whether_it_can_be() -> None:
-    assert earnings(preview=silent()).pay_out == ""
+    assert earnings()["refused"] == "No payout account yet. Connect Stripe to open one."
+    assert earnings(preview=said(ACCOUNT_LESS | {"refused": None}))["pays_out"]
+    assert not earnings(preview=silent())["pays_out"]
 
 
 def test_payout_is_asked_about_in_the_currency_in_which_it_leaves() -> None:
@@ -133,8 +132,7 @@ def test_payout_is_asked_about_in_the_currency_in_which_it_leaves() -> None:
 
     account = {"destination_currency": "EUR", "destination_last4": "6789"}
     there = [payable("EUR", "20.00"), payable("GBP", "0.00"), payable("USD", "30.00")]
-    preview = {"account": account, "payable": there}
-    shown = paying_out(preview, FormState(key="con_1"), Prefs(), BASE)
+    shown = paying_out({"account": account, "payable": there}, FormState(key="con_1"), f"{BASE}/earnings")
     assert [(name, value.replace("\N{NO-BREAK SPACE}", " ")) for name, value in shown.facts] == [
         ("Available", "20.00 EUR"),
         ("Stays pending", "1.00 EUR"),
@@ -155,23 +153,26 @@ def earned(**kinds: tuple[str, str]) -> dict[str, Any]:
 
 
 def test_conversion_is_offered_where_anything_was_earned() -> None:
-    assert earnings().convert == ""
+    def offered(*rows: dict[str, Any]) -> bool:
+        values = earnings(earnings=said({"payable": [], "data": rows, "next_cursor": None}))
+        may = Permission.CONVERT_EARNINGS
+        return "/conversions/new" in render("earnings/page.html", object_page(here=f"{BASE}/earnings"), may, **values)
+
     parts = dict.fromkeys(("earned", "available", "pending", "frozen", "granted", "paid_out"), "5.00")
-    row = {"agent_id": "agt_1", "agent_name": "Scribe", "asset": "CREDIT", **parts}
-    assert (
-        earnings(earnings=said({"payable": [], "data": [row], "next_cursor": None})).convert
-        == f"{BASE}/earnings/conversions/new"
+    assert (offered(), offered({"agent_id": "agt_1", "agent_name": "Scribe", "asset": "CREDIT", **parts})) == (
+        False,
+        True,
     )
 
 
 def test_what_can_be_converted_is_offered_with_its_amount_and_the_rest_is_shown() -> None:
     data = [earned(granted=("5.00", "2.50"), own_work=("1.00", "1.00")), earned(paid=("9.00", "0.00"))]
-    shown = conversion.page({"data": data, "next_cursor": None}, FormState(key="con_1"), Prefs(), BASE)
-    assert [(value, words.replace("\N{NO-BREAK SPACE}", " ")) for value, words in shown.choices] == [
-        ("agt_1:granted", "Scribe, paid in granted credits: 2.50 credits"),
-        ("agt_1:own_work", "Scribe, own work: 1.00 credits"),
+    rows = tuple(convertible({"data": data}))
+    assert [(value, words.replace("\N{NO-BREAK SPACE}", " ")) for value, words in options_of(rows)] == [
+        ("agt_1:granted", "Scribe, Paid in granted credits: 2.50 credits"),
+        ("agt_1:own_work", "Scribe, Own work: 1.00 credits"),
     ]
-    assert [row.kind for row in shown.rows] == ["Paid in granted credits", "Own work", "Paid credits"]
+    assert [words for _agent, _kind, words, _earned in rows] == ["Paid in granted credits", "Own work", "Paid credits"]
 
 
 def entry(account: str) -> dict[str, Any]:
@@ -191,6 +192,10 @@ def transfer(cause: str, id: str, account: str = "org/org_1/credits") -> dict[st
     }
 
 
+def visit(org_id: str = "org_1", *, is_platform: bool = False, exists: bool = True) -> Any:
+    return SimpleNamespace(org_id=org_id, me=SimpleNamespace(is_platform=is_platform), has_page=lambda _path: exists)
+
+
 @for_each(
     "cause, href",
     [
@@ -205,40 +210,33 @@ def transfer(cause: str, id: str, account: str = "org/org_1/credits") -> dict[st
     ],
 )
 def test_transfer_leads_to_what_it_was_for_where_that_has_a_page(cause: str, href: str) -> None:
-    assert one.page(transfer(cause, "x_1"), NAMING, BASE, "org_1", lambda path: True).cause_href == href
-    assert one.page(transfer(cause, "x_1"), NAMING, BASE, "org_1", lambda path: False).cause_href == ""
+    assert cause_page(visit(), transfer(cause, "x_1")) == href
+    assert cause_page(visit(exists=False), transfer(cause, "x_1")) == ""
 
 
-def test_transfer_leads_the_platform_to_its_own_pages() -> None:
-    def href(cause: str) -> str:
-        shown = one.page(transfer(cause, "x_1"), NAMING, BASE, "org_1", lambda path: True, is_platform=True)
-        return shown.cause_href
-
-    assert href("reconciliation") == "/console/platform/reconciliation/x_1"
-    assert href("credit_lot") == "/console/platform/credits?organization_id=org_1"
-    for noun in ("payment", "invoice", "escrow"):
-        assert href(noun) == f"/console/platform/{noun}s/x_1"
+@for_each(
+    "cause, href",
+    [
+        ("reconciliation", "/console/platform/reconciliation/x_1"),
+        ("credit_lot", "/console/platform/credits?organization_id=org_1"),
+        ("payment", "/console/platform/payments/x_1"),
+        ("escrow", "/console/platform/escrows/x_1"),
+    ],
+)
+def test_transfer_leads_the_platform_to_its_own_pages(cause: str, href: str) -> None:
+    assert cause_page(visit(is_platform=True), transfer(cause, "x_1")) == href
 
 
 def test_transfer_leads_operators_to_the_purchase_of_whoever_bought() -> None:
     def href(*accounts: str) -> str:
         sold = {**transfer("purchase", "pur_1"), "entries": [entry(account) for account in accounts]}
-        return one.page(sold, NAMING, BASE, "org_2", lambda path: True, is_platform=True).cause_href
+        return cause_page(visit("org_2", is_platform=True), sold)
 
     assert href("agent/agt_1/earnings/USD", "org/org_1/credits") == "/console/org_1/library/pur_1"
     assert href("agent/agt_1/earnings/USD") == "/console/search?q=pur_1"
 
 
-def test_transfer_leads_operators_to_the_organizations_of_its_entries() -> None:
-    (one_entry,) = one.page(
-        {**transfer("escrow", "esc_1"), "entries": [{**entry("agent/agt_1/earnings/USD"), "organization_id": "org_1"}]},
-        NAMING, BASE, "org_2", lambda path: True, is_platform=True,
-    ).entries  # fmt: skip
-    assert one_entry.whose_href == "/console/platform/organizations/org_1"
-
-
 @pytest.mark.parametrize(("cause", "id"), [("purchase", "pur_1"), ("payment", "pay_1")])
 def test_purchase_and_its_payment_lead_who_bought_to_their_pages_and_not_who_sold(cause: str, id: str) -> None:
-    assert one.page(transfer(cause, id), NAMING, BASE, "org_1", lambda path: True).cause_href.endswith(id)
-    sold = transfer(cause, id, "agent/agt_1/earnings/CREDIT")
-    assert one.page(sold, NAMING, BASE, "org_1", lambda path: True).cause_href == ""
+    assert cause_page(visit(), transfer(cause, id)).endswith(id)
+    assert cause_page(visit(), transfer(cause, id, "agent/agt_1/earnings/CREDIT")) == ""

@@ -105,6 +105,7 @@ _RULE: dict[str, Any] = {
     **each("threshold", "cool_down", "ladder_0_after", ladder_0_role="owner"),
     **each("period", type="runs_out_within", threshold="", measure=""),
     **each("window", metric="spending"),
+    **each("control_id", metric="spend_control.used", type="above"),
 }
 
 _SHARE = {"agent": "{own_agent}", "weight": "1"}
@@ -154,7 +155,7 @@ FORMS = (
         "operator",
         whole={"action": "generate", "cost": "2"},
         shown={"cost_note": None},
-        checked=each("action", "cost"),
+        checked=each("cost"),
     ),
     Typed(
         "/console/platform/credits",
@@ -162,7 +163,7 @@ FORMS = (
         "operator",
         whole={"receiver": "{org}", "amount": "1", "source": "promotion", "sure": "yes"},
         shown={"note": ""},
-        checked=each("receiver", "amount", "expires"),
+        checked=each("amount", "expires"),
     ),
     Typed(
         "/console/platform/invoices/new",
@@ -177,7 +178,7 @@ FORMS = (
         "/platform/keys/new",
         "operator",
         whole={"principal": "spare-#", "role": "member", "organization_id": "{org}"},
-        checked=each("principal", "organization_id") | each("agent_id", role="agent"),
+        checked=each("principal", "expires_at"),
     ),
     Typed(
         "/console/platform/organizations/new",
@@ -209,7 +210,7 @@ FORMS = (
         shown={"name": ""},
         checked=each(
             *("priority", "terms_threshold", "terms_maximum", "terms_full"),
-            *("agent_id", "organization_id", "floor", "ceiling", "valid_from", "valid_until"),
+            *("floor", "ceiling", "valid_from", "valid_until"),
         ),
     ),
     Typed(
@@ -217,7 +218,7 @@ FORMS = (
         "/platform/pricing/new",
         "operator",
         whole={"name": "Rule #", "priority": "#", "type": "volume", "terms_from_1": "5", "terms_times_1": "0.9"},
-        checked=each("terms_currency", "terms_from_1", "terms_times_1"),
+        checked=each("terms_from_1", "terms_times_1"),
     ),
     Typed(
         "/console/platform/pricing/{rule}/change",
@@ -225,8 +226,8 @@ FORMS = (
         "operator",
         shown={"name": ""},
         checked=each(
-            *("priority", "terms_currency", "terms_from_1", "terms_times_1"),
-            *("agent_id", "organization_id", "floor", "ceiling", "valid_from", "valid_until"),
+            *("priority", "terms_from_1", "terms_times_1"),
+            *("floor", "ceiling", "valid_from", "valid_until"),
         ),
     ),
     Typed("/console/platform/billing-runs", "/platform/billing-runs", "operator", checked=each("period")),
@@ -234,7 +235,7 @@ FORMS = (
         "/console/platform/reconciliation",
         "/platform/reconciliation/runs",
         "operator",
-        whole={"provider": "stripe"},
+        whole={"company": "stripe"},
         checked=each("since", "until"),
     ),
     Typed(
@@ -572,7 +573,6 @@ FORMS = (
 
 #: Forms whose commands a run carries out: `browser/test_texts.py` fills them on the stack.
 OF_RUNS = {
-    "/{org}/earnings/connect": {"country"},
     "/{org}/escrows/{id}/cancel": {"cancel_reason"},
     "/{org}/escrows/{id}/deliver": {"deliver_artifacts", "deliver_note"},
     "/{org}/escrows/{id}/dispute": {"dispute_reason"},

@@ -1,1 +1,1 @@
-"""Activity of an organization: one row for each transfer."""
+"""Activity of an organization: one row for each fact."""

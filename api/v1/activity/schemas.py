@@ -9,7 +9,7 @@ from api.fields import Exact, ResponseModel
 from api.v1.transfers.schemas import CAUSES
 from domain.common.ids import transfer_id
 from domain.common.money import format_amount
-from domain.payouts.activity import AssetChange, Category
+from domain.payouts.activity import AssetChange, Category, FactStatus
 from domain.payouts.summary import SummaryPart
 from repositories.payouts.activity import Cause, Fact
 
@@ -74,11 +74,18 @@ class FactObjectView(ResponseModel):
 
 
 class FactView(ResponseModel):
-    """A fact: a transfer as the organization sees it. `GET /ledger/transfers/{id}` has its entries."""
+    """A fact: a transfer as the organization sees it, or all transfers of an escrow or a payout.
 
-    id: str = Field(description="The id of the transfer.")
-    kind: str = Field(description="The kind of the transfer, such as `escrow.funded` or `use`.")
+    `GET /ledger/transfers/{id}` has the entries of the last transfer.
+    """
+
+    id: str = Field(description="The id of the last transfer.")
+    kind: str = Field(description="The kind of the last transfer, such as `escrow.released` or `use`.")
     category: Category
+    status: FactStatus = Field(
+        description="`pending` while an escrow or a payout holds money, `reversed` if it returned all of it, otherwise "
+        "`completed`."
+    )
     object: FactObjectView | None = Field(
         description="The object. A seller gets its agent in place of the buyer's purchase, use or payment."
     )
@@ -87,10 +94,12 @@ class FactView(ResponseModel):
     payee_agent_id: str | None = Field(description="The agent that is paid: of an escrow, a purchase or a use.")
     payee_agent_name: str | None
     principal: str | None = Field(
-        description="The principal that caused it; null for another organization, a provider, an operator, a deadline."
+        description="The principal that last caused it; null for another organization, a provider, an operator or a "
+        "deadline."
     )
-    changes: list[ChangeOfAssetView] = Field(description="One for each currency.")
-    effective_at: datetime
+    changes: list[ChangeOfAssetView] = Field(description="Of all its transfers together, one for each currency.")
+    started_at: datetime = Field(description="The effective time of the first transfer.")
+    effective_at: datetime = Field(description="The effective time of the last transfer.")
     recorded_at: datetime
 
     @classmethod

@@ -1,153 +1,68 @@
-"""The kinds of rules: the fields of their forms, the same as the API takes it, and what a rule says in a sentence."""
+"""The kinds of rules: what a form sends as the API takes it, the same back, and the effect of a rule in a sentence."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from console.format import Prefs, joined, local_time, money, number
+from babel.dates import get_day_names
+
+from console.filters import money as money_of
+from console.format import Prefs, joined, local_time, number
 from console.forms import Form, written
-from domain.marketplace.pricing.rule import RuleType, Stacking
+from console.reader import reader
+from console.texts import N_, _, gettext
+from domain.marketplace.pricing.rule import RuleType
 from domain.marketplace.pricing.terms import MAX_STEPS
 
 #: In front of the fields of the terms: a rule has a floor of its own, and so have the bounds that it may set.
 _OF = "terms_"
-DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
-_EVERY_DAY = tuple(str(number) for number in range(1, 8))
 WEEKDAYS = f"{_OF}weekdays"
-STACKING = (
-    (Stacking.MULTIPLY.value, "Multiplies the price so far", ""),
-    (Stacking.ADD.value, "Adds its part of the base price", "Or deducts it, below 1."),
-    (Stacking.EXCLUSIVE.value, "Multiplies it, and no later rule applies", ""),
-)
-_MULTIPLIER = "1.20 adds 20 %, 0.90 deducts 10 %."
 _RULE = ("name", "stacking", "agent_id", "organization_id", "floor", "ceiling")
 _MOMENTS = ("valid_from", "valid_until")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Field:
-    """A field of a kind's form; `of` is its name in the API's terms. One with options is a choice."""
-
-    of: str
-    label: str
-    hint: str = ""
-    mode: str = "decimal"
-    options: tuple[tuple[str, str], ...] = ()
-    value: str = ""
-    required: bool = False
-
-    @property
-    def name(self) -> str:
-        return f"{_OF}{self.of}"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Kind:
-    """A kind of rule; `step` is what its steps begin at, empty if it has none.
+    """A kind of rule: its word, its sentence, the fields of its terms, and the threshold of its steps, if it has any.
 
-    One that does not stack multiplies nothing: it has no stacking, and no floor and ceiling beside its terms.
+    One that does not stack multiplies nothing: it has no stacking, and no floor and ceiling of its own.
     """
 
     word: str
-    sentence: str
-    fields: tuple[Field, ...] = ()
+    lead: str
+    fields: tuple[str, ...] = ()
     step: str = ""
     stacks: bool = True
 
 
-_TIMES = Field(of="multiplier", label="Multiplier", hint=_MULTIPLIER, required=True)
+_EXPRESSION = N_("By an expression that returns basis points: 12000 is 1.2 times the price.")
+_AGREED = N_("In place of the listed price, for one agent and one client; it names both.")
+_OF_SCORE = ("whose", "multiplier", "from_score", "full_score", "least_evidence")
+_VOLUME = N_("By what the client paid for released work in the last 30 days.")
+_SURGE = N_("Higher while an agent's utilisation exceeds a threshold.")
+_TIMES = N_("Between two times of day, on some weekdays.")
+_LIMITS = N_("The lowest and the highest price, applied after all other rules.")
 KINDS: Mapping[str, Kind] = {
-    RuleType.SURGE: Kind(
-        word="Demand",
-        sentence="Higher while an agent's utilisation exceeds a threshold.",
-        fields=(
-            Field(of="threshold", label="Starts at utilisation", hint="0.8 is 80 %.", required=True),
-            Field(of="maximum", label="Maximum multiplier", hint="1.50 at most.", value="1.50", required=True),
-            Field(of="full", label="Maximum at utilisation", value="1.00", required=True),
-        ),
-    ),
-    RuleType.REPUTATION: Kind(
-        word="Reputation",
-        sentence="By reputation score.",
-        fields=(
-            Field(of="whose", label="Whose score", options=(("client", "The client's"), ("seller", "The agent's"))),
-            Field(of="multiplier", label="Full multiplier", hint=_MULTIPLIER, value="0.80", required=True),
-            Field(of="from_score", label="From a score of", hint="0 to 10.", value="7.00", required=True),
-            Field(of="full_score", label="Full from a score of", value="9.00", required=True),
-            Field(of="least_evidence", label="Minimum evidence", mode="numeric", value="10", required=True),
-        ),
-    ),
-    RuleType.TIME_OF_DAY: Kind(
-        word="Time of day",
-        sentence="Between two times of day, on some weekdays.",
-        fields=(
-            _TIMES,
-            Field(of="zone", label="Time zone", hint="Such as Europe/Vienna.", mode="text", value="UTC", required=True),
-            Field(of="begins", label="From", hint="Such as 22:00.", mode="text", value="00:00", required=True),
-            Field(
-                of="ends",
-                label="To",
-                hint="Earlier than the start: the next day. The same: the whole day.",
-                mode="text",
-                value="00:00",
-                required=True,
-            ),
-        ),
-    ),
-    RuleType.BULK: Kind(word="Quantity", sentence="By quantity bought at once.", step="quantity"),
-    RuleType.VOLUME: Kind(
-        word="Volume",
-        sentence="By what the client paid for released work in the last 30 days.",
-        fields=(Field(of="currency", label="Currency", mode="text", value="CREDIT", required=True),),
-        step="amount",
-    ),
-    RuleType.TIER: Kind(
-        word="Tier",
-        sentence="For clients of one tier.",
-        fields=(
-            Field(of="tier", label="Plan", mode="text", hint="The plan's name, such as premium.", required=True),
-            _TIMES,
-        ),
-    ),
-    RuleType.CONTRACT_PRICE: Kind(
-        word="Agreed price",
-        stacks=False,
-        sentence="In place of the listed price, for one agent and one client; it names both.",
-        fields=(
-            Field(of="unit_price", label="Price per unit", required=True),
-            Field(of="currency", label="Currency", mode="text", value="CREDIT", required=True),
-        ),
-    ),
-    RuleType.CUSTOM: Kind(
-        word="Expression",
-        sentence="By an expression that returns basis points: 12000 is 1.2 times the price.",
-        fields=(
-            Field(
-                of="expression",
-                label="Expression",
-                hint="Such as: quantity >= 10 && tier == 'premium' ? 9000 : 10000. It may use quantity, demand, volume,"
-                " hour, weekday, tier and currency.",
-                mode="text",
-                required=True,
-            ),
-        ),
-    ),
+    RuleType.SURGE: Kind(N_("Demand"), _SURGE, ("threshold", "maximum", "full")),
+    RuleType.REPUTATION: Kind(N_("Reputation"), N_("By reputation score."), _OF_SCORE),
+    RuleType.TIME_OF_DAY: Kind(N_("Time of day"), _TIMES, ("multiplier", "zone", "begins", "ends")),
+    RuleType.BULK: Kind(N_("Quantity"), N_("By quantity bought at once."), step="quantity"),
+    RuleType.VOLUME: Kind(N_("Volume"), _VOLUME, ("currency",), step="amount"),
+    RuleType.TIER: Kind(N_("Tier"), N_("For clients of one tier."), ("tier", "multiplier")),
+    RuleType.CONTRACT_PRICE: Kind(N_("Agreed price"), _AGREED, ("unit_price", "currency"), stacks=False),
+    RuleType.CUSTOM: Kind(N_("Expression"), _EXPRESSION, ("expression",)),
     RuleType.BOUNDS: Kind(
-        word="Bounds",
-        stacks=False,
-        sentence="The lowest and the highest price, applied after all other rules.",
-        fields=(
-            Field(of="floor", label="Minimum multiplier of the base price"),
-            Field(of="ceiling", label="Maximum multiplier of the base price"),
-            Field(of="floor_amount", label="Minimum per unit"),
-            Field(of="ceiling_amount", label="Maximum per unit"),
-            Field(of="currency", label="Currency of these amounts", mode="text"),
-        ),
+        N_("Bounds"), _LIMITS, ("floor", "ceiling", "floor_amount", "ceiling_amount", "currency"), stacks=False
     ),
 }
-_WHOLE = frozenset({"least_evidence"})
+
+
+def days_of_week() -> list[str]:
+    """Return the names of the days, Monday first."""
+    names = get_day_names("wide", locale=reader().prefs.locale)
+    return [names[at] for at in range(7)]
 
 
 def kind_of(asked: str) -> str:
@@ -155,16 +70,15 @@ def kind_of(asked: str) -> str:
     return asked if asked in KINDS else RuleType.SURGE.value
 
 
-def step_fields(number_of: int) -> tuple[tuple[str, str], ...]:
-    """Return the names of so many steps' fields: from what on, and how many times."""
+def step_fields(number_of: int = MAX_STEPS) -> tuple[tuple[str, str], ...]:
+    """Return the names of the fields of steps: a threshold and a multiplier each."""
     return tuple((f"{_OF}from_{each}", f"{_OF}times_{each}") for each in range(1, number_of + 1))
 
 
 def fields_of(kind: str) -> tuple[str, ...]:
     """Return what a form of a kind may hold once; weekdays come several times."""
-    steps = [name for pair in step_fields(MAX_STEPS) for name in pair] if KINDS[kind].step else []
-    own = [field.name for field in KINDS[kind].fields]
-    return ("type", "priority", *_RULE, *_MOMENTS, *own, *steps)
+    steps = [name for pair in step_fields() for name in pair] if KINDS[kind].step else []
+    return ("type", "priority", *_RULE, *_MOMENTS, *(_OF + name for name in KINDS[kind].fields), *steps)
 
 
 def rule(kind: str, form: Form, zone: str) -> dict[str, Any]:
@@ -173,9 +87,9 @@ def rule(kind: str, form: Form, zone: str) -> dict[str, Any]:
     found |= {name: _moment(form.text(name), zone) for name in _MOMENTS}
     found["priority"] = _whole(form.text("priority"))
     found["terms"] = {"type": kind} | {
-        field.of: _whole(text) if field.of in _WHOLE else form.as_read(text)
-        for field in KINDS[kind].fields
-        if (text := form.maybe(field.name)) is not None
+        name: _whole(text) if name == "least_evidence" else form.as_read(text)
+        for name in KINDS[kind].fields
+        if (text := form.maybe(_OF + name)) is not None
     }
     if kind == RuleType.TIME_OF_DAY:
         found["terms"]["weekdays"] = [_whole(each) for each in form.all(WEEKDAYS)]
@@ -189,9 +103,8 @@ def rule(kind: str, form: Form, zone: str) -> dict[str, Any]:
 
 def names(kind: str, form: Form) -> dict[str, str]:
     """Return the form's names for the fields of the API, alone and within a dry run."""
-    found = {f"terms.{field.of}": field.name for field in KINDS[kind].fields} | {"terms.weekdays": WEEKDAYS}
-    first = step_fields(1)[0]
-    found["terms.steps"] = first[0]
+    found = {f"terms.{name}": _OF + name for name in (*KINDS[kind].fields, "weekdays")}
+    found["terms.steps"] = step_fields(1)[0][0]
     for at, (least, by) in enumerate(_filled(form)):
         found |= {f"terms.steps.{at}.{KINDS[kind].step}": least, f"terms.steps.{at}.multiplier": by}
     found |= {name: name for name in ("priority", *_RULE, *_MOMENTS)}
@@ -200,73 +113,67 @@ def names(kind: str, form: Form) -> dict[str, str]:
 
 def typed(body: Mapping[str, Any], zone: str) -> tuple[dict[str, str], dict[str, tuple[str, ...]]]:
     """Return a rule of the API as its form has it: the fields, and those that come several times."""
-    kind, said = KINDS[body["type"]], body["terms"]
+    kind, terms = KINDS[body["type"]], body["terms"]
     values = {name: str(body[name]) for name in ("priority", *_RULE) if body[name] is not None}
     values |= {name: _local(body[name], zone) for name in _MOMENTS if body[name] is not None}
-    values |= {field.name: written(str(said[field.of])) for field in kind.fields if said.get(field.of) is not None}
-    for (least, by), step in zip(step_fields(MAX_STEPS), said.get("steps", ()), strict=False):
+    values |= {_OF + name: written(str(terms[name])) for name in kind.fields if terms.get(name) is not None}
+    for (least, by), step in zip(step_fields(), terms.get("steps", ()), strict=False):
         values |= {least: written(str(step[kind.step])), by: step["multiplier"]}
-    return values, {WEEKDAYS: tuple(str(each) for each in said.get("weekdays", ()))}
+    return values, {WEEKDAYS: tuple(str(each) for each in terms.get("weekdays", ()))}
 
 
-def initial(kind: str) -> tuple[dict[str, str], dict[str, tuple[str, ...]]]:
-    values = {field.name: field.value for field in KINDS[kind].fields if field.value}
-    return {**values, "stacking": Stacking.MULTIPLY.value}, {WEEKDAYS: _EVERY_DAY}
+def effect(body: Mapping[str, Any]) -> str:
+    """Return the effect of a rule in a sentence."""
+    kind, terms = body["type"], body["terms"]
+    if kind == RuleType.CUSTOM:
+        return str(terms["expression"])
+    if kind == RuleType.BULK:
+        return _steps((str(each["quantity"]), each["multiplier"]) for each in terms["steps"])
+    code = terms.get("currency")
+    if kind == RuleType.VOLUME:
+        return _steps((money_of(each["amount"], code), each["multiplier"]) for each in terms["steps"])
+    said = {**terms}
+    said |= {name: number(terms[name], reader().prefs) for name in _NUMBERS if terms.get(name)}
+    said |= {name: money_of(terms[name], code) for name in _AMOUNTS if terms.get(name)}
+    if kind == RuleType.BOUNDS:
+        return _joined(gettext(text) % said for name, text in _BOUNDS.items() if said[name])
+    days = terms.get("weekdays", ())
+    said["days"] = joined([days_of_week()[each - 1] for each in days])
+    if len(days) == 7:
+        kind = "every_day"
+    return gettext(_EFFECTS[terms.get("whose", kind)]) % said
 
 
-def says(kind: str, said: Mapping[str, Any], prefs: Prefs) -> str:
-    def times(name: str) -> str:
-        return f"{number(said[name], prefs)} times"
-
-    match kind:
-        case RuleType.SURGE:
-            return (
-                f"Up to {times('maximum')} from a demand of {number(said['threshold'], prefs)}"
-                f" to {number(said['full'], prefs)}"
-            )
-        case RuleType.REPUTATION:
-            whose = "agent" if said["whose"] == "seller" else "client"
-            scores = f"{number(said['from_score'], prefs)} to {number(said['full_score'], prefs)}"
-            return f"Up to {times('multiplier')} for a score of the {whose} from {scores}"
-        case RuleType.TIME_OF_DAY:
-            days = "every day" if len(said["weekdays"]) == len(DAYS) else _days(said["weekdays"])
-            return f"{times('multiplier')} {days}, {said['begins']} to {said['ends']} in {said['zone']}"
-        case RuleType.BULK:
-            return _steps((str(each["quantity"]), each["multiplier"]) for each in said["steps"])
-        case RuleType.VOLUME:
-            code = said["currency"]
-            return _steps((money(each["amount"], code, prefs), each["multiplier"]) for each in said["steps"])
-        case RuleType.TIER:
-            return f"{times('multiplier')} for {said['tier']} clients"
-        case RuleType.CONTRACT_PRICE:
-            return f"{money(said['unit_price'], said['currency'], prefs)} per unit"
-        case RuleType.CUSTOM:
-            return str(said["expression"])
-    parts = [
-        f"{word} {times(name)}" for name, word in (("floor", "at least"), ("ceiling", "at most")) if said.get(name)
-    ]
-    parts += [
-        f"{word} {money(said[name], said['currency'], prefs)} per unit"
-        for name, word in (("floor_amount", "at least"), ("ceiling_amount", "at most"))
-        if said.get(name)
-    ]
-    return _sentence(", ".join(parts))
-
-
-def _days(numbers: Sequence[int]) -> str:
-    return f"on {joined([DAYS[each - 1] for each in numbers])}"
+_NUMBERS = ("threshold", "maximum", "full", "multiplier", "from_score", "full_score", "floor", "ceiling")
+_AMOUNTS = ("unit_price", "floor_amount", "ceiling_amount")
+_EFFECTS = {
+    RuleType.SURGE: N_("Up to %(maximum)s times from a demand of %(threshold)s to %(full)s"),
+    "seller": N_("Up to %(multiplier)s times for a score of the agent from %(from_score)s to %(full_score)s"),
+    "client": N_("Up to %(multiplier)s times for a score of the client from %(from_score)s to %(full_score)s"),
+    "every_day": N_("%(multiplier)s times every day, %(begins)s to %(ends)s in %(zone)s"),
+    RuleType.TIME_OF_DAY: N_("%(multiplier)s times on %(days)s, %(begins)s to %(ends)s in %(zone)s"),
+    RuleType.TIER: N_("%(multiplier)s times for %(tier)s clients"),
+    RuleType.CONTRACT_PRICE: N_("%(unit_price)s per unit"),
+}
+_BOUNDS = {
+    "floor": N_("at least %(floor)s times"),
+    "ceiling": N_("at most %(ceiling)s times"),
+    "floor_amount": N_("at least %(floor_amount)s per unit"),
+    "ceiling_amount": N_("at most %(ceiling_amount)s per unit"),
+}
 
 
 def _steps(steps: Iterable[tuple[str, str]]) -> str:
-    return _sentence("; ".join(f"from {least}: {by} times" for least, by in steps))
+    return _joined(_("from %(least)s: %(multiplier)s times", least=least, multiplier=by) for least, by in steps)
 
 
-def _sentence(text: str) -> str:
+def _joined(parts: Iterable[str]) -> str:
+    text = "; ".join(parts)
     return text[:1].upper() + text[1:]
 
 
 def _filled(form: Form) -> list[tuple[str, str]]:
-    return [(least, by) for least, by in step_fields(MAX_STEPS) if form.maybe(least) or form.maybe(by)]
+    return [(least, by) for least, by in step_fields() if form.maybe(least) or form.maybe(by)]
 
 
 def _whole(text: str) -> int | str:

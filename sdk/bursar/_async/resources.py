@@ -78,11 +78,11 @@ class AsyncBilling(AsyncResource):
         limit: int | Omitted = OMITTED,
         cursor: str | Omitted = OMITTED,
     ) -> AsyncList[models.FactView]:
-        """List what happened to the organization's money, the newest recorded first: one row for each transfer.
+        """List what happened to the organization's money, the last changed first: one row for each fact.
 
-        Each row says what it was about, who caused it, and what it changed by currency. `GET /billing/transactions` lists the entries of the same transfers. A key of a member that is attributed to a department or project is refused.
+        A fact is a transfer, or all transfers of an escrow or a payout: held money and its release are one row with a status. Each row says what it was about, who caused it, and what it changed by currency. `GET /billing/transactions` lists the entries of the same transfers. A key of a member that is attributed to a department or project is refused.
 
-        A filtered page may be short or empty while `next_cursor` is not null, because a page scans at most 1,000 transfers. Continue until it is null. With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
+        A page may be short or empty while `next_cursor` is not null, because a page scans at most 1,000 transfers. Continue until it is null. With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
         """
         return AsyncList(
             self._caller,

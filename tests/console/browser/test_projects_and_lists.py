@@ -71,7 +71,7 @@ async def test_a_choice_is_in_the_address_and_its_csv_is_the_list(world, open_wi
         grant = {"organization_id": own.org_id, "amount": amount, "source": "promotion", "note": "spring offer"}
         good(await world.operator.post("/credits/grants", grant), 201)
     async with people_at(open_window, way) as at:
-        owner = await at(own.people["owner"], f"{own.base}/transactions?show=entries")
+        owner = await at(own.people["owner"], f"{own.base}/transactions/entries")
         rows = owner.main.locator("tbody tr")
         await expect(rows).to_have_count(3)
         await owner.write("Text", "grant")
@@ -80,7 +80,6 @@ async def test_a_choice_is_in_the_address_and_its_csv_is_the_list(world, open_wi
         await owner.page.wait_for_url(re.compile("q=grant"))
         address = urlsplit(owner.page.url)
         assert {name: values for name, values in parse_qs(address.query).items() if any(values)} == {
-            "show": ["entries"],
             "q": ["grant"],
             "from": ["2026-01-01"],
         }
@@ -97,7 +96,7 @@ async def test_a_choice_is_in_the_address_and_its_csv_is_the_list(world, open_wi
 
         await owner.press("Clear all", link=True)
         await owner.page.wait_for_url(lambda url: "q=grant" not in url)
-        assert path_of(owner.page) == f"{own.base}/transactions"
+        assert path_of(owner.page) == f"{own.base}/transactions/entries"
 
 
 async def test_a_list_shows_what_happened_before_its_stream_began(world, open_window):

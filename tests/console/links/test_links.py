@@ -95,7 +95,7 @@ async def sellers(app: FastAPI, seller: Tenant) -> AsyncIterator[dict[str, Visit
 async def test_creators_rows_lead_to_what_a_creator_may_see(
     role: str, sellers: dict[str, Visitor], seller: Tenant
 ) -> None:
-    entries = f"/console/{seller.org_id}/transactions?show=entries"
+    entries = f"/console/{seller.org_id}/transactions/entries"
     begin = ["/console/", *([entries] if role != "agent" else [])]
     assert await broken(sellers[role], *begin) == []
 
@@ -105,7 +105,4 @@ async def test_platform_is_led_to_what_is_there_from_a_creators_pages(
     role: str, visitors: dict[str, Visitor], seller: Tenant
 ) -> None:
     base = f"/console/{seller.org_id}"
-    assert (
-        await broken(visitors[role], base, f"{base}/transactions", f"{base}/transactions?show=entries", within=base)
-        == []
-    )
+    assert await broken(visitors[role], base, f"{base}/transactions", f"{base}/transactions/entries", within=base) == []

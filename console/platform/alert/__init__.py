@@ -1,1 +1,0 @@
-"""Alerts of all organizations and of the platform."""
