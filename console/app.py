@@ -16,6 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from console.arrival import came_from, frame_of_nobody
 from console.assets import Assets
+from console.choices import read_choices
 from console.cookies import SAFE_METHODS, Site, own_path
 from console.forms import FormRefused
 from console.gateway import Answer, Refused, request_id_of
@@ -23,6 +24,7 @@ from console.nouns import ROUTES
 from console.pages import html, make_environment
 from console.policy import POLICY
 from console.problems import STATUSES, Reaction, reaction_to, words_of
+from console.reader import Reader, set_reader
 from console.refusals import not_found
 from console.routing import console_of
 from console.texts import _
@@ -111,6 +113,8 @@ class Guard:
             await send(message)
 
         request = Request(scope, receive)
+        # The browser's, until it is known who asks.
+        set_reader(Reader(prefs=read_choices(request, self._console.site).prefs))
         try:
             if scope["method"] not in SAFE_METHODS and not self._console.site.sent_by_us(request):
                 log.warning("console.foreign_form", method=scope["method"], path=scope["path"][:200])
@@ -149,7 +153,7 @@ class ProblemPage:
 
 async def _asset(request: Request) -> Response:
     answer = console_of(request).assets.answer(request.path_params["name"], request.headers.get("accept-encoding", ""))
-    return answer or PlainTextResponse("File not found.", 404)
+    return answer or PlainTextResponse(_("File not found."), 404)
 
 
 async def _on_http(request: Request, error: Exception) -> Response:

@@ -9,7 +9,6 @@ from console.choices import read_choices
 from console.cookies import own_path
 from console.frame import Frame, anonymous
 from console.gateway import BACKGROUND, Gateway, Refused, request_id_of
-from console.reader import Reader, set_reader
 from console.refusals import not_found
 from console.visit import Console, SignInNeeded, Visit
 from console.who import Me
@@ -67,7 +66,6 @@ def _is_marked(request: Request) -> bool:
 
 def frame_of_nobody(request: Request, console: Console) -> Frame:
     choices, notice = read_choices(request, console.site), request.query_params.get("notice", "")
-    set_reader(Reader(prefs=choices.prefs))
     return anonymous(
         console.settings.brand_name,
         choices,

@@ -13,6 +13,7 @@ from starlette.requests import Request
 
 from console.cookies import Site
 from console.format import Prefs
+from console.texts import N_
 from console.who import Me
 
 #: The noun of the cookie; `Site.cookie_name` makes its name.
@@ -20,23 +21,23 @@ COOKIE = "choices"
 #: The cookie in which `static/console.js` keeps the browser's time zone.
 ZONE_COOKIE = "bursar_zone"
 YEAR_SECONDS = 365 * 24 * 3600
-THEMES = {"system": "System", "light": "Light", "dark": "Dark"}
-#: How numbers and dates are written; the words are English.
+THEMES = {"system": N_("System"), "light": N_("Light"), "dark": N_("Dark")}
+#: How numbers and dates are written; words are English where there is no catalogue of the language.
 LOCALES = {
-    "en": "English (1,234.50)",
-    "en_GB": "English, United Kingdom",
-    "en_IN": "English, India (12,34,567.00)",
-    "de": "German (1.234,50)",
-    "de_AT": "German, Austria",
-    "de_CH": "German, Switzerland",
-    "es": "Spanish",
-    "fr": "French",
-    "it": "Italian",
-    "ja": "Japanese",
-    "nl": "Dutch",
-    "pl": "Polish",
-    "pt_BR": "Portuguese, Brazil",
-    "sv": "Swedish",
+    "en": N_("English (1,234.50)"),
+    "en_GB": N_("English, United Kingdom"),
+    "en_IN": N_("English, India (12,34,567.00)"),
+    "de": N_("German (1.234,50)"),
+    "de_AT": N_("German, Austria"),
+    "de_CH": N_("German, Switzerland"),
+    "es": N_("Spanish"),
+    "fr": N_("French"),
+    "it": N_("Italian"),
+    "ja": N_("Japanese"),
+    "nl": N_("Dutch"),
+    "pl": N_("Polish"),
+    "pt_BR": N_("Portuguese, Brazil"),
+    "sv": N_("Swedish"),
 }
 
 

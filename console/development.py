@@ -11,19 +11,20 @@ from pathlib import Path
 from starlette.requests import Request
 
 from console.cookies import is_loopback
+from console.texts import N_, gettext
 
 #: The names of the stack's keys, and who they are in words.
 PERSONAS = {
-    "client": "Acme, owner",
-    "finance": "Acme, finance",
-    "auditor": "Acme, auditor",
-    "studio": "Studio, author",
-    "agent": "Studio, agent",
-    "operator": "Platform, operator",
-    "second_operator": "Platform, second operator",
-    "arbiter": "Platform, arbiter",
-    "validator": "Platform, validator",
-    "platform_auditor": "Platform, auditor",
+    "client": N_("Acme, owner"),
+    "finance": N_("Acme, finance"),
+    "auditor": N_("Acme, auditor"),
+    "studio": N_("Studio, author"),
+    "agent": N_("Studio, agent"),
+    "operator": N_("Platform, operator"),
+    "second_operator": N_("Platform, second operator"),
+    "arbiter": N_("Platform, arbiter"),
+    "validator": N_("Platform, validator"),
+    "platform_auditor": N_("Platform, auditor"),
 }
 
 
@@ -38,7 +39,7 @@ def personas(request: Request, seed: Path | None) -> tuple[Persona, ...]:
     if seed is None or not is_loopback(request):
         return ()
     keys = _keys(seed)
-    return tuple(Persona(name, label) for name, label in PERSONAS.items() if name in keys)
+    return tuple(Persona(name, gettext(label)) for name, label in PERSONAS.items() if name in keys)
 
 
 def key_of(request: Request, seed: Path | None, name: str) -> str | None:

@@ -1,7 +1,7 @@
 """How amounts, moments and numbers are written for a reader; the only place where a decimal string becomes text.
 
 An amount is never a float and never rounded: it has all decimals that are booked, and at least those of its currency.
-Every function takes the reader's `Prefs`, and none reads a clock.
+Functions take the reader's `Prefs`, and none reads a clock. Words are in the language of the page.
 """
 
 import re
@@ -22,9 +22,12 @@ from babel.dates import (
     format_timedelta,
     get_datetime_format,
 )
+from babel.lists import format_list
 from babel.numbers import get_currency_name, get_decimal_symbol, get_group_symbol
 from babel.units import format_unit
 
+from console.reader import DEFAULT as DEFAULT, Prefs as Prefs
+from console.texts import N_, _, gettext, language, ngettext
 from domain.common.money import CREDIT, SCALES, SLOT
 
 _Width = Literal["full", "long", "medium", "short"]
@@ -50,17 +53,6 @@ _NEAR: tuple[tuple[Literal["second", "minute", "hour", "day", "month", "year"], 
 _COINS = {"BTC": "Bitcoin", "ETH": "Ether", "TON": "Toncoin", "USDC": "USD Coin"}
 #: An id of up to this length is shown whole.
 _WHOLE = 14
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Prefs:
-    """How one reader wants to read: a locale of CLDR such as `en_GB`, and a zone of the IANA database."""
-
-    locale: str = "en"
-    zone: str = "UTC"
-
-
-DEFAULT = Prefs()
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,17 +123,17 @@ def money(value: str, currency: str, prefs: Prefs = DEFAULT) -> str:
 def currency_name(code: str) -> str:
     """Write the name of a currency with its code; credits are called that, and an unknown code is written unchanged."""
     if code == CREDIT:
-        return "Credits"
-    name = _COINS.get(code) or get_currency_name(code, locale="en")
+        return _("Credits")
+    name = _COINS.get(code) or get_currency_name(code, locale=language())
     return name if name == code else f"{name} ({code})"
 
 
 def unit(currency: str, value: Decimal) -> str:
     """Return what stands beside a number: the code, or a word for what the platform issues itself."""
     if currency == CREDIT:
-        return "credits"
+        return _("credits")
     if currency == SLOT:
-        return "slot" if abs(value) == 1 else "slots"
+        return ngettext("slot", "slots", 1 if abs(value) == 1 else 2)
     return currency
 
 
@@ -271,7 +263,7 @@ def relative(iso: str | datetime, now: datetime, prefs: Prefs = DEFAULT) -> str:
     """Write how far a moment is from now, such as `in 3 hours` or `2 days ago`."""
     apart = local_time(iso, prefs) - now
     if abs(apart) < timedelta(seconds=5):
-        return "now"
+        return _("now")
     unit_of = next(name for name, below in _NEAR if abs(apart) < below)
     # No number reaches the threshold, so that Babel stays with the unit.
     return format_timedelta(apart, granularity=unit_of, threshold=10**9, add_direction=True, locale=prefs.locale)
@@ -293,7 +285,9 @@ def duration(iso: str, prefs: Prefs = DEFAULT) -> str:
 
 
 def _units(number_of: int, name: str, prefs: Prefs) -> str:
-    return format_unit(number_of, f"duration-{name.removesuffix('s')}", length="long", locale=prefs.locale)
+    # Japanese writes both alike, and CLDR has the short form alone.
+    length: Literal["long", "short"] = "short" if prefs.locale == "ja" else "long"
+    return format_unit(number_of, f"duration-{name.removesuffix('s')}", length=length, locale=prefs.locale)
 
 
 def ident(value: str) -> Ident:
@@ -302,7 +296,7 @@ def ident(value: str) -> Ident:
 
 
 #: Accounts of one object, which is named behind them.
-_ACCOUNTS = {"payments": "Payment", "payouts": "Payout"}
+_ACCOUNTS = {"payments": N_("Payment %(name)s"), "payouts": N_("Payout %(name)s")}
 
 
 def account(path: str, names: Mapping[str, str]) -> Ident:
@@ -313,23 +307,20 @@ def account(path: str, names: Mapping[str, str]) -> Ident:
         names: of what it may be of, by id.
     """
 
-    def word(part: str) -> str:
-        return _ACCOUNTS.get(part, titled(part))
-
     def called(id: str) -> str:
         return names.get(id, short_id(id))
 
     match path.split("/"):
         case ["org", _, kind, id] if kind in _ACCOUNTS:
-            return Ident(path, f"{word(kind)} {called(id)}")
+            return Ident(path, gettext(_ACCOUNTS[kind]) % {"name": called(id)})
         case ["org", _, kind, *_]:
-            return Ident(path, word(kind))
+            return Ident(path, titled(kind))
         case ["agent", id, kind, *_]:
-            return Ident(path, f"{word(kind)} of {called(id)}")
+            return Ident(path, _("%(account)s of %(name)s", account=titled(kind), name=called(id)))
         case ["escrow", id]:
-            return Ident(path, f"Escrow: {called(id)}")
+            return Ident(path, _("Escrow: %(name)s", name=called(id)))
         case _:
-            return Ident(path, ": ".join(word(part) for part in path.split("/")))
+            return Ident(path, ": ".join(titled(part) for part in path.split("/")))
 
 
 def short_id(value: str) -> str:
@@ -343,11 +334,111 @@ def short_id(value: str) -> str:
 
 def joined(words: Sequence[str]) -> str:
     """Join words as a sentence does: `a, b and c`."""
-    if len(words) < 2:
-        return "".join(words)
-    return f"{', '.join(words[:-1])} and {words[-1]}"
+    # British English has no comma before "and".
+    return format_list(list(words), locale="en_GB" if language() == "en" else language())
+
+
+#: Words of the API that `titled` writes: accounts, windows, schedules, and the nouns of statuses.
+TITLES = (
+    N_("Credits"),
+    N_("Cash"),
+    N_("Slots"),
+    N_("Slots in use"),
+    N_("Debt"),
+    N_("Receivable"),
+    N_("Earnings"),
+    N_("Granted earnings"),
+    N_("Sales"),
+    N_("Own work"),
+    N_("Platform"),
+    N_("Provider"),
+    N_("Clearing"),
+    N_("Credit issuance"),
+    N_("Credit redemption"),
+    N_("Slot issuance"),
+    N_("Commission"),
+    N_("Deferred revenue"),
+    N_("Deferred subscriptions"),
+    N_("Payable"),
+    N_("Promotions"),
+    N_("Breakage"),
+    N_("Exchange"),
+    N_("Corrections"),
+    N_("Bad debt"),
+    N_("Rounding"),
+    N_("Card purchases"),
+    N_("Revenue"),
+    N_("Tax"),
+    N_("Fees"),
+    N_("Hour"),
+    N_("Day"),
+    N_("Week"),
+    N_("Month"),
+    N_("Quarter"),
+    N_("Lifetime"),
+    N_("Daily"),
+    N_("Weekly"),
+    N_("Monthly"),
+    N_("Quarterly"),
+    N_("Allocation"),
+    N_("Agent"),
+    N_("Alert"),
+    N_("Approval"),
+    N_("Attempt"),
+    N_("Card"),
+    N_("Card payment"),
+    N_("Chargeback"),
+    N_("Channel"),
+    N_("Collection"),
+    N_("Contract"),
+    N_("Control"),
+    N_("Department"),
+    N_("Delivery"),
+    N_("Endpoint"),
+    N_("Escrow"),
+    N_("Event"),
+    N_("Evidence"),
+    N_("Export"),
+    N_("Fulfilment"),
+    N_("Invoice"),
+    N_("Key"),
+    N_("Link"),
+    N_("Mail"),
+    N_("Match"),
+    N_("Milestone"),
+    N_("Notification"),
+    N_("Offer"),
+    N_("Order"),
+    N_("Organization"),
+    N_("Payment"),
+    N_("Payout"),
+    N_("Price rule"),
+    N_("Principal"),
+    N_("Project"),
+    N_("Purchase"),
+    N_("Referral"),
+    N_("Refund"),
+    N_("Reversal"),
+    N_("Secret access"),
+    N_("Secret grant"),
+    N_("Secret rotation"),
+    N_("Secret version"),
+    N_("Session"),
+    N_("Severity"),
+    N_("Spend"),
+    N_("Step"),
+    N_("Subscription"),
+    N_("Trial"),
+    N_("Entry"),
+    N_("Usage"),
+    N_("Activity"),
+    N_("Billing run"),
+    N_("Discrepancy"),
+    N_("Reconciliation"),
+    N_("Webhook"),
+)
 
 
 def titled(name: str) -> str:
     """Write a name that the API or the settings use, such as `free` or `product_not_received`, as a title."""
-    return name.replace("_", " ").replace("-", " ").capitalize()
+    return gettext(name.replace("_", " ").replace("-", " ").capitalize())

@@ -14,6 +14,7 @@ from starlette.requests import ClientDisconnect, Request
 
 from console.format import DEFAULT, Prefs, marks_of
 from console.gateway import Answer, Problem
+from console.texts import _
 
 MAX_BYTES = 64 * 1024
 MAX_FIELDS = 200
@@ -205,7 +206,7 @@ async def read_form(request: Request, *names: str, many: tuple[str, ...] = (), c
         FormRefused: it is no form, too long, not UTF-8, or has a field twice, an unknown field or no command key.
     """
     if request.headers.get("content-type", "").partition(";")[0].strip() != "application/x-www-form-urlencoded":
-        raise FormRefused("The form is invalid.")
+        raise FormRefused(_("The form is invalid."))
     pairs = parse(await _body(request))
     values: dict[str, str] = {}
     lists: dict[str, tuple[str, ...]] = {}
@@ -214,14 +215,14 @@ async def read_form(request: Request, *names: str, many: tuple[str, ...] = (), c
         if name in many:
             lists[name] = (*lists.get(name, ()), value)
         elif name not in allowed:
-            raise FormRefused("The form has a field that this page does not know.")
+            raise FormRefused(_("The form has a field that this page does not know."))
         elif name in values:
-            raise FormRefused("The form has a field twice.")
+            raise FormRefused(_("The form has a field twice."))
         else:
             values[name] = value
     key = values.pop(COMMAND, "")
     if command and not _KEY.fullmatch(key):
-        raise FormRefused("The form has no command key.")
+        raise FormRefused(_("The form has no command key."))
     return Form(values=values, lists=lists, key=key, prefs=request.scope.get(PREFS, DEFAULT))
 
 
@@ -235,12 +236,12 @@ def parse(body: bytes) -> list[tuple[str, str]]:
         return []
     parts = body.split(b"&")
     if len(parts) > MAX_FIELDS:
-        raise FormRefused(f"The form has more than {MAX_FIELDS} fields.", 413)
+        raise FormRefused(_("The form has more than %(number)s fields.", number=MAX_FIELDS), 413)
     pairs = []
     for part in parts:
         name, equals, value = part.partition(b"=")
         if not equals:
-            raise FormRefused("The form has a field without a value.")
+            raise FormRefused(_("The form has a field without a value."))
         pairs.append((_decoded(name), _decoded(value)))
     return pairs
 
@@ -249,10 +250,10 @@ def _decoded(text: bytes) -> str:
     try:
         written = text.replace(b"+", b" ").decode("ascii")
         if _BROKEN_ESCAPE.search(written):
-            raise FormRefused("The form is malformed.")
+            raise FormRefused(_("The form is malformed."))
         return unquote_to_bytes(written).decode("utf-8").replace("\r\n", "\n")
     except UnicodeDecodeError:
-        raise FormRefused("The form is not in UTF-8.") from None
+        raise FormRefused(_("The form is not in UTF-8.")) from None
 
 
 async def _body(request: Request) -> bytes:
@@ -261,7 +262,7 @@ async def _body(request: Request) -> bytes:
         async for chunk in request.stream():
             taken += chunk
             if len(taken) > MAX_BYTES:
-                raise FormRefused(f"The form is longer than {MAX_BYTES // 1024} KB.", 413)
+                raise FormRefused(_("The form is longer than %(number)s KB.", number=MAX_BYTES // 1024), 413)
     except ClientDisconnect:
-        raise FormRefused("The form is incomplete.") from None
+        raise FormRefused(_("The form is incomplete.")) from None
     return bytes(taken)

@@ -11,7 +11,7 @@ from console.gateway import Answer
 from console.navigation import Exists, Group, navigation
 from console.notices import NOTICES
 from console.texts import N_, _, gettext
-from console.who import Me, Organization, actor_named
+from console.who import Me, Organization, actor_named, role_named
 from domain.common.access import Permission
 
 #: What `environment` of `GET /me` is said as; on live nothing is said.
@@ -138,7 +138,7 @@ def frame(
         credits = amount(balance.body["available"], balance.body["currency"], choices.prefs)
     header = Header(
         principal=me.principal,
-        role=me.role,
+        role=role_named(me.role),
         home=f"/console/{own}" if own else "/console/",
         made_by=actor_named(me.made_by) if me.made_by else None,
         organization=organization,
@@ -154,7 +154,7 @@ def frame(
     )
     band = ""
     if me.is_platform and organization:
-        band = _("You are viewing %(name)s as %(role)s", name=organization.name, role=me.role)
+        band = _("You are viewing %(name)s as %(role)s", name=organization.name, role=role_named(me.role))
     return Frame(
         brand=brand,
         theme=choices.theme,

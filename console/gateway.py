@@ -16,6 +16,8 @@ from urllib.parse import urlencode
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from console.texts import _
+
 AT_ONCE = 8
 #: The code of what has not answered in time. Whether a command was carried out is not known then.
 SILENCE = "console.no_answer"
@@ -242,7 +244,7 @@ class Gateway:
         self.calls += 1
         calling = asyncio.create_task(self._call(method, path, query or {}, body, headers))
         try:
-            done, _ = await asyncio.wait({calling}, timeout=seconds)
+            done, _pending = await asyncio.wait({calling}, timeout=seconds)
         except asyncio.CancelledError:
             calling.cancel()
             raise
@@ -254,13 +256,18 @@ class Gateway:
             # A command goes on, and its answer is kept under its key: it is asked for again.
             _LEFT.add(calling)
             calling.add_done_callback(_LEFT.discard)
-        return self._failure(504, SILENCE, "No response yet", f"The API did not respond within {seconds:.0f} seconds.")
+        return self._failure(
+            504,
+            SILENCE,
+            _("No response yet"),
+            _("The API did not respond within %(seconds)s seconds.", seconds=f"{seconds:.0f}"),
+        )
 
     async def _call(
         self, method: str, path: str, query: Query, body: Any, headers: Sequence[tuple[str, str]]
     ) -> Answer:
         if not _PATH.fullmatch(path):
-            return self._failure(404, "not_found", "Not found", "Nothing exists at this address.")
+            return self._failure(404, "not_found", _("Not found"), _("Nothing exists at this address."))
         content = b"" if body is None else json.dumps(body).encode()
         sent = self._headers(headers)
         if method != "GET":
@@ -286,7 +293,7 @@ class Gateway:
         try:
             body = json.loads(content) if content and media_type.endswith("json") else None
         except ValueError:
-            return self._failure(502, UNREADABLE, "Invalid response", "The API's response is not JSON.")
+            return self._failure(502, UNREADABLE, _("Invalid response"), _("The API's response is not JSON."))
         request_id = said(b"x-request-id") or self._request_id
         wait = said(b"retry-after")
         if status < 400:
@@ -317,7 +324,8 @@ _OWN = frozenset({"type", "title", "status", "code", "detail", "instance", "requ
 def problem_of(status: int, body: Any) -> Problem:
     """Read a problem document; what is none becomes one that says so."""
     if not isinstance(body, dict) or not isinstance(body.get("code"), str):
-        return Problem(status=status, code=UNREADABLE, title="No response", detail=f"The API responded with {status}.")
+        detail = _("The API responded with %(status)s.", status=status)
+        return Problem(status=status, code=UNREADABLE, title=_("No response"), detail=detail)
     errors = tuple(
         (str(each.get("field", "")), str(each.get("message", "")))
         for each in body.get("errors") or ()

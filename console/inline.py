@@ -54,7 +54,8 @@ def prose(text: object) -> Markup:
 
 def dash(why: str = "") -> Markup:
     """Write a figure that is not there: a dash with its reason."""
-    shown = f' <span class="small">{escape(why)}</span>' if why else f'<span class="unseen">{escape(_("None"))}</span>'
+    none = escape(_("None"))
+    shown = f' <span class="small">{escape(why)}</span>' if why else f'<span class="unseen">{none}</span>'
     return Markup(f'<span class="dim"><span aria-hidden="true">{NOTHING}</span>{shown}</span>')
 
 
@@ -112,9 +113,9 @@ def link(to: widgets.Link) -> Markup:
 
 def run(href: str) -> Markup:
     """Write a link to a run in the Temporal UI, for those who operate."""
-    unseen = escape(_("in the Temporal UI, opens in a new tab"))
+    label, unseen = escape(_("Run")), escape(_("in the Temporal UI, opens in a new tab"))
     attributes = f'href="{escape(href)}" rel="noopener noreferrer" target="_blank"'
-    return Markup(f'<a {attributes}>{escape(_("Run"))} <span class="unseen">{unseen}</span></a>')
+    return Markup(f'<a {attributes}>{label} <span class="unseen">{unseen}</span></a>')
 
 
 def external(text: str | widgets.External, address: str = "") -> Markup:
@@ -145,13 +146,13 @@ def of_assets(assets: Assets) -> Mapping[str, Callable[..., Markup]]:
     def badge(value: str | Status, noun: str = "") -> Markup:
         """Write a status of a noun as shape and word."""
         shown = status_of(value, noun)
-        return Markup(f'<span class="badge {shown.tone.value}">{icon(shown.icon)}{escape(shown.word)}</span>')
+        return Markup(f'<span class="badge {shown.tone.value}">{icon(shown.icon)}{escape(gettext(shown.word))}</span>')
 
     def id(value: str | Ident) -> Markup:
         """Write an id, cut in its middle; the button copies it whole."""
         shown = ident_of(value)
         code = f'<code title="{escape(shown.whole)}">{escape(shown.short)}</code>'
-        return Markup(f'<span class="id">{code}{copy(shown.whole, f"id {shown.short}")}</span>')
+        return Markup(f'<span class="id">{code}{copy(shown.whole, _("id %(id)s", id=shown.short))}</span>')
 
     def account(shown: Ident) -> Markup:
         """Write an account by its name; the button copies its path."""
@@ -165,7 +166,7 @@ def of_assets(assets: Assets) -> Mapping[str, Callable[..., Markup]]:
         if part.id is None:
             return (moment(part.at) if part.at else other(part.text),)
         whole = escape(part.id.whole)
-        copied = copy(part.id.whole, f"id {part.id.short}")
+        copied = copy(part.id.whole, _("id %(id)s", id=part.id.short))
         if part.href:
             return Markup(
                 f'<a href="{escape(part.href)}" title="{whole}">{other(part.text or part.id.short)}</a>'

@@ -403,7 +403,7 @@ class Noun:
                 base=visit.base,
                 here=self.here(visit),
                 form=form or blank(),
-                listed=_without_file(found.listed("", {}, tabbed=names)) if found else None,
+                listed=self._below(visit, found, names) if found else None,
                 tabs=_tabs(found, filters, tabs, visit.choices.prefs) if found else (),
             )
             more: dict[str, Any] = {"rows": found.rows} if found else {}
@@ -412,6 +412,12 @@ class Noun:
 
         self._show = show
         self.add(self.one, show)
+
+    def _below(self, visit: Visit, found: ListResult, names: tuple[str, ...]) -> ListView:
+        """Return what stands around the rows of a list below an object; few have a CSV."""
+        listed = found.listed("", {}, tabbed=names)
+        has_file = visit.has_page(f"{self.base(visit)}{self.one}.csv")
+        return listed if has_file else replace(listed, pager=replace(listed.pager, csv=""))
 
     def form(
         self,
@@ -662,11 +668,6 @@ def shown_filters(visit: Visit, filters: tuple[Filter, ...], *, days: bool) -> t
     )
     dates = (Filter(name="from", kind="date", label=_("From")), Filter(name="to", kind="date", label=_("To")))
     return (*kept, *(dates if days else ()))
-
-
-def _without_file(listed: ListView) -> ListView:
-    """Return what stands around the rows of a list below an object, which has no CSV."""
-    return replace(listed, pager=replace(listed.pager, csv=""))
 
 
 def _tabs(found: ListResult, filters: tuple[Filter, ...], tabs: Tabs, prefs: Prefs) -> tuple[Tab, ...]:

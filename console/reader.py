@@ -9,8 +9,18 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from console.format import DEFAULT, Prefs
 from domain.common.access import Permission
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prefs:
+    """How one reader wants to read: a locale of CLDR such as `en_GB`, and a zone of the IANA database."""
+
+    locale: str = "en"
+    zone: str = "UTC"
+
+
+DEFAULT = Prefs()
 
 
 def _nowhere(_id: str, _org_id: str | None = None) -> str:

@@ -27,7 +27,7 @@ from console.notices import FROM_ELSEWHERE
 from console.objects import named
 from console.pages import html
 from console.problems import Reaction, reaction_to, words_of
-from console.refusals import forbidden, not_found
+from console.refusals import forbidden, not_found, nothing_done
 from console.texts import N_, _, gettext
 from console.who import Me, Organization, organization_of
 from domain.cards.card import issues_to
@@ -327,7 +327,7 @@ class Visit:
                 return await show(self, forms.with_summary(shown, _when(answer)), 429)
             case Reaction.CHANGED:
                 shown = forms.again(form, answer, names)
-                return await show(self, forms.with_summary(shown, f"{problem.detail} {_('Nothing was done.')}"), 409)
+                return await show(self, forms.with_summary(shown, nothing_done(problem.detail)), 409)
             case Reaction.FUNDS | Reaction.LIMIT:
                 shown = forms.again(form, answer, names)
                 return await show(self, forms.with_way_on(shown, *self._way_on(problem)), answer.status)

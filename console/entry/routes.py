@@ -21,12 +21,13 @@ from console.navigation import start_of
 from console.pages import html
 from console.problems import Reaction, reaction_to
 from console.routing import COMMAND, anyone, console_of
+from console.texts import N_, _, gettext
 from console.visit import Visit
 
 #: The answer to any wrong key.
-_WRONG_KEY = "Invalid key: it is unknown, revoked or expired."
-_NO_ADDRESS = "Invalid e-mail address. Use the format name@example.com."
-_SILENT = "The API does not respond, so you cannot sign in. Try again shortly."
+_WRONG_KEY = N_("Invalid key: it is unknown, revoked or expired.")
+_NO_ADDRESS = N_("Invalid e-mail address. Use the format name@example.com.")
+_SILENT = N_("The API does not respond, so you cannot sign in. Try again shortly.")
 
 
 async def sign_in(request: Request) -> Response:
@@ -46,9 +47,9 @@ async def mail_link(request: Request) -> Response:
         return _shown(request, "entry/mailed.html", view.mailed(address))
     match reaction_to(answer.problem):
         case Reaction.UNKNOWN:
-            return _form(request, _said("", _SILENT), "", 503)
+            return _form(request, _said("", gettext(_SILENT)), "", 503)
         case Reaction.FIELDS:
-            return _form(request, _said("email", _NO_ADDRESS, email=address), "", 422)
+            return _form(request, _said("email", gettext(_NO_ADDRESS), email=address), "", 422)
         case _:
             return _form(request, _said("", answer.problem.detail, email=address), "", answer.status)
 
@@ -87,7 +88,7 @@ async def start(visit: Visit) -> Response:
 
 
 async def ask_to_sign_out(visit: Visit) -> Response:
-    return await visit.render("entry/sign_out.html", view.SignOut(title="Sign out"))
+    return await visit.render("entry/sign_out.html", view.SignOut(title=_("Sign out")))
 
 
 async def sign_out(visit: Visit) -> Response:
@@ -104,15 +105,15 @@ async def sign_out(visit: Visit) -> Response:
 
 async def _opened(request: Request, key: str, next_path: str) -> Response:
     if not _is_sendable(key):
-        return _form(request, _said("key", _WRONG_KEY), next_path, 401)
+        return _form(request, _said("key", gettext(_WRONG_KEY)), next_path, 401)
     answer = await gateway_of(request, console_of(request), key).command("POST", "/sessions", {})
     if answer.problem is None:
         return _with_session(request, answer.body, next_path)
     match reaction_to(answer.problem):
         case Reaction.UNKNOWN:
-            return _form(request, _said("", _SILENT), next_path, 503)
+            return _form(request, _said("", gettext(_SILENT)), next_path, 503)
         case Reaction.SIGN_IN:
-            return _form(request, _said("key", _WRONG_KEY), next_path, 401)
+            return _form(request, _said("key", gettext(_WRONG_KEY)), next_path, 401)
         case _:
             return _form(request, _said("", answer.problem.detail), next_path, answer.status)
 
@@ -134,7 +135,7 @@ def _form(request: Request, form: FormState, next_path: str, status: int = 200) 
 def _no_entry(request: Request, answer: Answer) -> Response:
     assert answer.problem is not None
     unknown = reaction_to(answer.problem) is Reaction.UNKNOWN
-    sentence = _SILENT if unknown else answer.problem.detail
+    sentence = gettext(_SILENT) if unknown else answer.problem.detail
     return _shown(request, "entry/enter.html", view.no_entry(sentence), answer.status)
 
 

@@ -9,7 +9,8 @@ from console.choices import Choices
 from console.development import Persona
 from console.format import Moment, moment
 from console.forms import FormState
-from console.who import actor_named
+from console.texts import _
+from console.who import actor_named, role_named
 from console.widgets import FormPage, Page
 
 
@@ -50,21 +51,22 @@ class SignOut(Page):
 
 
 def sign_in(form: FormState, next_path: str, personas: tuple[Persona, ...], *, by_mail: bool) -> SignIn:
-    return SignIn(title="Sign in", form=form, next=next_path, personas=personas, by_mail=by_mail)
+    return SignIn(title=_("Sign in"), form=form, next=next_path, personas=personas, by_mail=by_mail)
 
 
 def mailed(email: str) -> Mailed:
-    return Mailed(title="Check your mail", email=email)
+    return Mailed(title=_("Check your mail"), email=email)
 
 
 def enter(token: str, preview: Mapping[str, Any], choices: Choices) -> Enter:
     organization, made_by = preview.get("organization") or {}, actor_named(preview["made_by"])
+    name = organization.get("name", "")
     return Enter(
-        title=f"Sign in to {organization.get('name', '')}" if preview["by_mail"] else "Sign in with this link",
+        title=_("Sign in to %(name)s", name=name) if preview["by_mail"] else _("Sign in with this link"),
         token=token,
         principal=preview["principal"],
-        role=preview["role"],
-        organization=organization.get("name", ""),
+        role=role_named(preview["role"]),
+        organization=name,
         # A person who signs in has asked for the link.
         made_by="" if made_by == preview["principal"] else made_by,
         by_mail=preview["by_mail"],
@@ -74,4 +76,4 @@ def enter(token: str, preview: Mapping[str, Any], choices: Choices) -> Enter:
 
 
 def no_entry(sentence: str) -> Enter:
-    return Enter(title="Invalid link", sentence=sentence)
+    return Enter(title=_("Invalid link"), sentence=sentence)

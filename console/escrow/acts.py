@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from console.format import Amount, Moment, Prefs, amount, decimal, moment, titled
+from console.format import Amount, Moment, Prefs, amount, decimal, moment, money, titled
 from console.forms import FormState
+from console.texts import N_, _
 from domain.escrow.actions import EscrowAction
 from domain.escrow.state import EscrowStatus
 
@@ -92,41 +93,43 @@ def lines(escrow: Mapping[str, Any], effect: Mapping[str, Any], prefs: Prefs) ->
     """Return what moves: who gets how much, and what stays."""
     payer, agent = escrow["payer_name"], escrow["agent_name"]
     parts = (
-        ("funded", f"From {payer} into escrow"),
-        ("to_agent", f"To {agent} of {escrow['payee_name']}"),
-        ("commission", "Commission"),
-        ("to_payer", f"Refund to {payer}"),
+        ("funded", _("From %(payer)s into escrow", payer=payer)),
+        ("to_agent", _("To %(agent)s of %(payee)s", agent=agent, payee=escrow["payee_name"])),
+        ("commission", _("Commission")),
+        ("to_payer", _("Refund to %(payer)s", payer=payer)),
     )
     moved = [(label, effect[part]) for part, label in parts if decimal(effect[part])]
     if not moved:
         return ()
     return tuple(
         Line(label=label, amount=amount(value, effect["currency"], prefs))
-        for label, value in (*moved, ("Held afterwards", effect["held"]))
+        for label, value in (*moved, (_("Held afterwards"), effect["held"]))
     )
 
 
-_RELEASES = "A score of {threshold} or more releases the money; a lower one is only recorded."
+_RELEASES = N_("A score of %(threshold)s or more releases the money; a lower one is only recorded.")
 #: What the button of each command says, its kind, and a sentence.
 _USUAL: Mapping[str, tuple[str, str, str]] = {
-    A.FUND: ("Fund", "primary", "The money is held until the work is settled. {agent} can begin."),
-    A.DELIVER: ("Deliver", "primary", "The review period of {payer} begins."),
-    A.VALIDATE: ("Score", "primary", _RELEASES),
-    A.APPROVE: ("Sign", "primary", "No money moves yet: more signatures are needed. This cannot be undone."),
+    A.FUND: (N_("Fund"), "primary", N_("The money is held until the work is settled. %(agent)s can begin.")),
+    A.DELIVER: (N_("Deliver"), "primary", N_("The review period of %(payer)s begins.")),
+    A.VALIDATE: (N_("Score"), "primary", _RELEASES),
+    A.APPROVE: (N_("Sign"), "primary", N_("No money moves yet: more signatures are needed. This cannot be undone.")),
     A.DISPUTE: (
-        "Dispute",
+        N_("Dispute"),
         "",
-        "The money is frozen until an arbiter decides, or the agreed default applies. A payee that opens the dispute "
-        "gets its share of delivered work only.",
+        N_(
+            "The money is frozen until an arbiter decides, or the agreed default applies. A payee that opens the "
+            "dispute gets its share of delivered work only."
+        ),
     ),
     A.SUBMIT_EVIDENCE: (
-        "Add evidence",
+        N_("Add evidence"),
         "primary",
-        "The other party and the arbiter read it. It cannot be changed.",
+        N_("The other party and the arbiter read it. It cannot be changed."),
     ),
-    A.RESOLVE: ("Decide", "primary", "The held amount is divided as you decide. This cannot be undone."),
-    A.REFUND: ("Refund", "", "The refund goes to {payer}. This cannot be undone."),
-    A.CANCEL: ("Cancel", "danger", "The escrow ends. This cannot be undone."),
+    A.RESOLVE: (N_("Decide"), "primary", N_("The held amount is divided as you decide. This cannot be undone.")),
+    A.REFUND: (N_("Refund"), "", N_("The refund goes to %(payer)s. This cannot be undone.")),
+    A.CANCEL: (N_("Cancel"), "danger", N_("The escrow ends. This cannot be undone.")),
 }
 
 
@@ -134,22 +137,31 @@ def _words(escrow: Mapping[str, Any], name: str, effect: Mapping[str, Any], pref
     label, kind, sentence = _USUAL.get(name, (titled(name), "", ""))
     match name:
         case A.DELIVER if escrow["status"] == EscrowStatus.DELIVERED:
-            label, kind = "Deliver again", ""
-            sentence = "This replaces the delivery under review, whose signatures no longer count."
+            label, kind = N_("Deliver again"), ""
+            sentence = N_("This replaces the delivery under review, whose signatures no longer count.")
         case A.VALIDATE if escrow["validation_threshold"] is None:
-            sentence = "In this contract a score does not release the money. Both parties can read it."
+            sentence = N_("In this contract a score does not release the money. Both parties can read it.")
         case A.APPROVE if lines_move(effect):
-            label, sentence = "Sign and release", "This is the last required signature. This cannot be undone."
+            label = N_("Sign and release")
+            sentence = N_("This is the last required signature. This cannot be undone.")
         case A.CANCEL if effect["status"] != EscrowStatus.CANCELLED:
-            label, kind, sentence = "Request cancellation", "", "No money moves until {payee} agrees."
+            label, kind = N_("Request cancellation"), ""
+            sentence = N_("No money moves until %(payee)s agrees.")
         case A.CANCEL if escrow["cancel_requested_by"]:
-            label = "Accept cancellation"
+            label = N_("Accept cancellation")
         case A.REFUND:
-            label = f"Refund {amount(effect['to_payer'], effect['currency'], prefs)}"
+            label = N_("Refund %(returned)s")
         case A.FUND:
-            label = f"Fund {amount(effect['funded'], effect['currency'], prefs)}"
-    names = {"payer": escrow["payer_name"], "payee": escrow["payee_name"], "agent": escrow["agent_name"]}
-    return label, kind, sentence.format(**names, threshold=escrow["validation_threshold"])
+            label = N_("Fund %(funded)s")
+    values = {
+        "payer": escrow["payer_name"],
+        "payee": escrow["payee_name"],
+        "agent": escrow["agent_name"],
+        "threshold": escrow["validation_threshold"],
+        "funded": money(effect["funded"], effect["currency"], prefs),
+        "returned": money(effect["to_payer"], effect["currency"], prefs),
+    }
+    return _(label, **values), kind, _(sentence, **values)
 
 
 def lines_move(effect: Mapping[str, Any]) -> bool:

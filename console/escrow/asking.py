@@ -11,6 +11,7 @@ from console.escrow.one import Dispute, dispute_of
 from console.format import Amount, Prefs, amount, decimal, percent
 from console.forms import FormState
 from console.paying import COIN, Way
+from console.texts import N_, _, gettext
 from console.widgets import Link, Page
 from domain.common.money import COINS, CREDIT
 from domain.escrow.actions import EscrowAction
@@ -19,7 +20,7 @@ from domain.escrow.actions import EscrowAction
 ASKED: Mapping[EscrowAction, str] = {EscrowAction.RESOLVE: "payee_share", EscrowAction.REFUND: "amount"}
 #: The field that it is typed into.
 TYPED: Mapping[EscrowAction, str] = {EscrowAction.RESOLVE: "percent", EscrowAction.REFUND: "amount"}
-NO_PERCENT = "Enter a percentage from 0 to 100, with at most two decimals."
+NO_PERCENT = N_("Enter a percentage from 0 to 100, with at most two decimals.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,9 +76,9 @@ def page(
     name = EscrowAction(given.name)
     decides = name is EscrowAction.RESOLVE
     if decides and known:
-        given = replace(given, label=f"Decide: {percent(chosen, prefs)} to the payee")
+        given = replace(given, label=_("Decide: %(share)s to the payee", share=percent(chosen, prefs)))
     return Asking(
-        title="Decide the dispute" if decides else "Refund" if entry else given.label,
+        title=_("Decide the dispute") if decides else _("Refund") if entry else given.label,
         crumbs=(Link(label=escrow["title"], href=here),),
         act=given,
         back=here,
@@ -85,7 +86,9 @@ def page(
         known=known,
         change=given.href if name is EscrowAction.REFUND else "",
         chosen=chosen,
-        shares=tuple((each, Link(label=label, href=f"{given.href}?percent={each}")) for each, label in _SHARES),
+        shares=tuple(
+            (each, Link(label=gettext(label), href=f"{given.href}?percent={each}")) for each, label in _SHARES
+        ),
         dispute=dispute_of(escrow, prefs, now) if decides and escrow["dispute"] else None,
         parties=(escrow["payer_name"], escrow["payee_name"]),
         sources=(*_sources(escrow["currency"]), *ways) if name is EscrowAction.FUND else (),
@@ -95,7 +98,7 @@ def page(
     )
 
 
-_SHARES = (("0", "Nothing"), ("25", "25%"), ("50", "Half"), ("75", "75%"), ("100", "Everything"))
+_SHARES = (("0", N_("Nothing")), ("25", "25%"), ("50", N_("Half")), ("75", "75%"), ("100", N_("Everything")))
 
 
 def shifted(text: str, places: int) -> str:
@@ -118,5 +121,11 @@ def outside(currency: str, ways: tuple[Way, ...]) -> tuple[Way, ...]:
 
 def _sources(currency: str) -> tuple[Way, ...]:
     if currency == CREDIT:
-        return (("credits", "Credits", "Moved from your credits into escrow now."),)
-    return (("balance", f"Balance in {currency}", "Moved from your balance into escrow now."),)
+        return (("credits", _("Credits"), _("Moved from your credits into escrow now.")),)
+    return (
+        (
+            "balance",
+            _("Balance in %(currency)s", currency=currency),
+            _("Moved from your balance into escrow now."),
+        ),
+    )

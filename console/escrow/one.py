@@ -29,6 +29,7 @@ from console.forms import FormState
 from console.gateway import Answer
 from console.problems import answered
 from console.status import Status, status_of
+from console.texts import _
 from console.widgets import External, Failed, FormPage, Link, Step, external
 from domain.escrow.actions import EscrowAction
 from domain.escrow.state import FINAL
@@ -169,7 +170,7 @@ def page(answers: Mapping[str, Answer], form: FormState, forms: Mapping[str, For
     return One(
         title=escrow["title"],
         id=ident(escrow["id"]),
-        crumbs=(Link(label="Escrows", href=around.list),),
+        crumbs=(Link(label=_("Escrows"), href=around.list),),
         status=status_of("escrow", escrow["status"]),
         story=escrow["story"] if escrow["status"] in FINAL else progress.summary(escrow, prefs),
         stages=progress.stages(escrow, timeline.body["data"] if answered(timeline) else (), prefs),
@@ -183,7 +184,7 @@ def page(answers: Mapping[str, Answer], form: FormState, forms: Mapping[str, For
             amount(escrow["granted_amount"], escrow["currency"], prefs) if Decimal(escrow["granted_amount"]) else None
         ),
         bar=_bar(escrow, prefs),
-        bar_label=f"Distribution of {escrow['funded_amount']} {escrow['currency']}",
+        bar_label=_("Distribution of %(amount)s", amount=f"{escrow['funded_amount']} {escrow['currency']}"),
         payer=escrow["payer_name"],
         payee=escrow["payee_name"],
         agent=escrow["agent_name"],
@@ -198,14 +199,14 @@ def page(answers: Mapping[str, Answer], form: FormState, forms: Mapping[str, For
         ),
         delivery=_delivery(escrow["delivery"], prefs) if escrow["delivery"] else None,
         signatories=_signatories(escrow, prefs),
-        signed=f"{len(escrow['signatures'])} of {escrow['required_signatures']}",
+        signed=_("%(given)s of %(required)s", given=len(escrow["signatures"]), required=escrow["required_signatures"]),
         score=percent(score, prefs) if score is not None else "",
         threshold=percent(threshold, prefs) if threshold is not None else "",
         dispute=dispute_of(escrow, prefs, around.now) if escrow["dispute"] else None,
         timeline=_timeline(timeline, escrow, around),
-        timeline_failed=_failed("Timeline", timeline, here),
+        timeline_failed=_failed(_("Timeline"), timeline, here),
         terms=terms(contract.body, prefs) if answered(contract) else (),
-        terms_failed=_failed("Terms", contract, here),
+        terms_failed=_failed(_("Terms"), contract, here),
         contract=around.contract,
         feedback=around.feedback,
         run=around.run,
@@ -235,10 +236,10 @@ def _bar(escrow: Mapping[str, Any], prefs: Prefs) -> tuple[Segment, ...]:
     back = decimal(escrow["refunded_amount"])
     return segments(
         (
-            part("Held", progress.held(escrow), "busy"),
-            part(f"To {escrow['agent_name']}", paid, "good"),
-            part("Commission", fee, "idle"),
-            part(f"Refund to {escrow['payer_name']}", back, "warn"),
+            part(_("Held"), progress.held(escrow), "busy"),
+            part(_("To %(name)s", name=escrow["agent_name"]), paid, "good"),
+            part(_("Commission"), fee, "idle"),
+            part(_("Refund to %(payer)s", payer=escrow["payer_name"]), back, "warn"),
         )
     )
 

@@ -9,6 +9,7 @@ from typing import Any
 from console.charts.scale import EXACT
 from console.format import Amount, Moment, Prefs, amount, decimal, moment, percent, relative, seconds_until
 from console.status import SHAPES, Tone, status_of
+from console.texts import N_, _, ngettext
 from domain.escrow.state import FINAL, EscrowStatus
 
 
@@ -25,12 +26,22 @@ class Stage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Due:
-    """What happens if nobody acts: `then` is a sentence, `left` how long that is from now, also in seconds."""
+    """What happens if nobody acts: `then` is a text for translation with `values`, and `%(time)s` and `%(left)s`."""
 
     at: Moment
     left: str
     left_seconds: int
     then: str
+    values: Mapping[str, Any]
+
+
+_BACK = N_("on %(time)s (%(left)s), %(payer)s gets %(held)s back.")
+_PAID = N_("on %(time)s (%(left)s), %(agent)s of %(payee)s gets %(held)s, less the commission.")
+_ALL = N_("on %(time)s (%(left)s), %(agent)s of %(payee)s gets %(share)s of %(held)s, less the commission.")
+_SHARED = N_(
+    "on %(time)s (%(left)s), %(agent)s of %(payee)s gets %(share)s of %(held)s, less the commission; "
+    "%(payer)s gets the rest back."
+)
 
 
 def held(escrow: Mapping[str, Any]) -> Decimal:
@@ -47,18 +58,18 @@ def stages(escrow: Mapping[str, Any], events: Sequence[Mapping[str, Any]], prefs
     dispute, delivery = escrow["dispute"], escrow["delivery"]
     # After the release of a milestone the next one is waited for.
     delivered = delivery["delivered_at"] if delivery and status is not EscrowStatus.FUNDED else None
-    reached = [("Agreed", escrow["created_at"])]
+    reached = [(_("Agreed"), escrow["created_at"])]
     if is_funded:
-        reached.append(("Funded", times.get("funded")))
+        reached.append((_("Funded"), times.get("funded")))
     if delivered:
-        reached.append(("Delivered", delivered))
+        reached.append((_("Delivered"), delivered))
     if dispute:
-        reached.append(("Disputed", dispute["opened_at"]))
+        reached.append((_("Disputed"), dispute["opened_at"]))
     if status in FINAL:
         reached.append((status_of("escrow", status.value).word, escrow["updated_at"]))
-    ahead = [] if status in FINAL else ["Decided and paid out"] if dispute else ["Accepted and paid out"]
+    ahead = [] if status in FINAL else [_("Decided and paid out")] if dispute else [_("Accepted and paid out")]
     if not dispute and status in {EscrowStatus.OPEN, EscrowStatus.FUNDED}:
-        ahead = ["Funded", "Delivered", *ahead][status is EscrowStatus.FUNDED :]
+        ahead = [_("Funded"), _("Delivered"), *ahead][status is EscrowStatus.FUNDED :]
     last = len(reached) - 1
 
     def done(index: int, label: str, at: str | None) -> Stage:
@@ -76,29 +87,43 @@ def stages(escrow: Mapping[str, Any], events: Sequence[Mapping[str, Any]], prefs
 
 def summary(escrow: Mapping[str, Any], prefs: Prefs) -> str:
     if escrow["status"] == EscrowStatus.OPEN:
-        return "Not funded yet."
-    return f"{_held(escrow, prefs)} held in escrow."
+        return _("Not funded yet.")
+    return _("%(amount)s held in escrow.", amount=_held(escrow, prefs))
 
 
 def awaited(escrow: Mapping[str, Any], prefs: Prefs, now: datetime) -> str:
     match escrow["status"]:
         case EscrowStatus.OPEN:
-            return f"{escrow['payer_name']} has to fund it."
+            return _("%(payer)s has to fund it.", payer=escrow["payer_name"])
         case EscrowStatus.FUNDED:
-            return f"{escrow['agent_name']} has to deliver."
+            return _("%(agent)s has to deliver.", agent=escrow["agent_name"])
         case EscrowStatus.DELIVERED:
-            left = escrow["required_signatures"] - len(escrow["signatures"])
-            ways = [f"{left} more {'signature' if left == 1 else 'signatures'}"] if left > 0 else []
-            if escrow["validation_threshold"] is not None:
-                ways.append("a score at the threshold")
-            return f"{' or '.join(ways)} releases the money.".capitalize() if ways else "The delivery is under review."
+            return _releases(escrow)
         case EscrowStatus.DISPUTED if takes_evidence(escrow, now):
-            return "Both parties can add evidence. Then an arbiter decides."
+            return _("Both parties can add evidence. Then an arbiter decides.")
         case EscrowStatus.DISPUTED if seconds_until(escrow["dispute"]["decide_by"], now) > 0:
-            return f"An arbiter has to decide by {moment(escrow['dispute']['decide_by'], prefs)}."
+            return _("An arbiter has to decide by %(time)s.", time=moment(escrow["dispute"]["decide_by"], prefs))
         case EscrowStatus.DISPUTED:
-            return "An arbiter has to decide."
-    return "No action is needed."
+            return _("An arbiter has to decide.")
+    return _("No action is needed.")
+
+
+def _releases(escrow: Mapping[str, Any]) -> str:
+    left, by_score = (
+        escrow["required_signatures"] - len(escrow["signatures"]),
+        escrow["validation_threshold"] is not None,
+    )
+    if left > 0 and by_score:
+        return ngettext(
+            "%(left)s more signature or a score at the threshold releases the money.",
+            "%(left)s more signatures or a score at the threshold releases the money.",
+            left,
+        ) % {"left": left}
+    if left > 0:
+        return ngettext(
+            "%(left)s more signature releases the money.", "%(left)s more signatures releases the money.", left
+        ) % {"left": left}
+    return _("A score at the threshold releases the money.") if by_score else _("The delivery is under review.")
 
 
 def takes_evidence(escrow: Mapping[str, Any], now: datetime) -> bool:
@@ -109,25 +134,34 @@ def takes_evidence(escrow: Mapping[str, Any], now: datetime) -> bool:
 def due(escrow: Mapping[str, Any], prefs: Prefs, now: datetime) -> tuple[Due, ...]:
     """Return what happens at the deadlines if nobody acts, the next first: when, and to whom the money goes."""
     deadlines, dispute = escrow["deadlines"], escrow["dispute"]
-    payer, payee, all_ = escrow["payer_name"], f"{escrow['agent_name']} of {escrow['payee_name']}", _held(escrow, prefs)
+    values = {
+        "payer": escrow["payer_name"],
+        "agent": escrow["agent_name"],
+        "payee": escrow["payee_name"],
+        "held": _held(escrow, prefs),
+    }
     found: list[tuple[str | None, str]] = []
     match escrow["status"]:
         case EscrowStatus.OPEN:
-            found = [(deadlines["fund_by"], "the escrow is cancelled. No money moves.")]
+            found = [(deadlines["fund_by"], N_("on %(time)s (%(left)s), the escrow is cancelled. No money moves."))]
         case EscrowStatus.FUNDED:
-            found = [(deadlines["deliver_by"], f"{payer} gets {all_} back.")]
+            found = [(deadlines["deliver_by"], _BACK)]
         case EscrowStatus.DELIVERED:
-            released = f"{payee} gets {_reviewed(escrow, prefs)}, less the commission."
-            found = [(deadlines["review_by"], released)]
+            values["held"] = _reviewed(escrow, prefs)
+            found = [(deadlines["review_by"], _PAID)]
         case EscrowStatus.DISPUTED if dispute:
             share = dispute["default_payee_share"]
-            default = f"{payer} gets {all_} back."
-            if decimal(share):
-                rest = "" if decimal(share) == 1 else f"; {payer} gets the rest back"
-                default = f"{payee} gets {percent(share, prefs)} of {all_}, less the commission{rest}."
-            found = [(dispute["default_at"], default)]
+            values["share"] = percent(share, prefs)
+            part = _ALL if decimal(share) == 1 else _SHARED
+            found = [(dispute["default_at"], part if decimal(share) else _BACK)]
     return tuple(
-        Due(at=moment(at, prefs), left=relative(at, now, prefs), left_seconds=seconds_until(at, now), then=then)
+        Due(
+            at=moment(at, prefs),
+            left=relative(at, now, prefs),
+            left_seconds=seconds_until(at, now),
+            then=then,
+            values=values,
+        )
         for at, then in found
         if at
     )

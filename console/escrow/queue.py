@@ -8,6 +8,7 @@ from typing import Any
 from console.format import Amount, Moment, Prefs, amount, local_time, moment, percent, relative
 from console.gateway import Answer
 from console.problems import answered
+from console.texts import N_, _, gettext, ngettext
 from console.widgets import Failed, Page
 
 
@@ -59,17 +60,17 @@ class Kind:
 
 DECISIONS = Kind(
     status="disputed",
-    title="Decisions",
-    lead="Disputes that an arbiter has to decide, the most urgent first.",
-    said="Evidence",
-    nothing="No open disputes.",
+    title=N_("Decisions"),
+    lead=N_("Disputes that an arbiter has to decide, the most urgent first."),
+    said=N_("Evidence"),
+    nothing=N_("No open disputes."),
 )
 DELIVERIES = Kind(
     status="delivered",
-    title="Deliveries",
-    lead="Work under review, the most urgent first. A score at the threshold releases its money.",
-    said="Score",
-    nothing="No delivery is under review.",
+    title=N_("Deliveries"),
+    lead=N_("Work under review, the most urgent first. A score at the threshold releases its money."),
+    said=N_("Score"),
+    nothing=N_("No delivery is under review."),
 )
 
 
@@ -78,13 +79,13 @@ def page(kind: Kind, answer: Answer, prefs: Prefs, now: datetime, path: str, bas
     whole = answered(answer)
     listed = sorted(answer.body["data"], key=_due) if whole else ()
     return Queue(
-        title=kind.title,
-        lead=kind.lead,
-        said=kind.said,
-        nothing=kind.nothing,
+        title=gettext(kind.title),
+        lead=gettext(kind.lead),
+        said=gettext(kind.said),
+        nothing=gettext(kind.nothing),
         rows=tuple(_row(each, prefs, now, base) for each in listed),
         more=whole and answer.body["next_cursor"] is not None,
-        failed=None if whole else Failed(title=kind.title, request_id=answer.request_id, again=path),
+        failed=None if whole else Failed(title=gettext(kind.title), request_id=answer.request_id, again=path),
     )
 
 
@@ -100,7 +101,7 @@ def _row(escrow: Mapping[str, Any], prefs: Prefs, now: datetime, base: str) -> R
         href=f"{base}/{escrow['id']}",
         title=escrow["title"],
         payer=escrow["payer_name"],
-        payee=f"{escrow['agent_name']} of {escrow['payee_name']}",
+        payee=_("%(agent)s of %(payee)s", agent=escrow["agent_name"], payee=escrow["payee_name"]),
         amount=amount(escrow["amount"], escrow["currency"], prefs),
         said=_said(escrow, prefs),
         until=moment(due, prefs),
@@ -112,8 +113,11 @@ def _row(escrow: Mapping[str, Any], prefs: Prefs, now: datetime, base: str) -> R
 def _said(escrow: Mapping[str, Any], prefs: Prefs) -> str:
     if escrow["status"] == "disputed":
         number = len(escrow["dispute"]["evidence"])
-        return "none" if number == 0 else f"{number} {'piece' if number == 1 else 'pieces'}"
+        return ngettext("%(number)s piece", "%(number)s pieces", number) % {"number": number} if number else _("none")
     threshold, score = escrow["validation_threshold"], escrow["validation_score"]
     if threshold is None:
-        return "not required"
-    return f"{percent(score, prefs) if score is not None else 'none yet'}, needs {percent(threshold, prefs)}"
+        return _("not required")
+    needed = percent(threshold, prefs)
+    if score is None:
+        return _("none yet, needs %(threshold)s", threshold=needed)
+    return _("%(score)s, needs %(threshold)s", score=percent(score, prefs), threshold=needed)

@@ -20,6 +20,7 @@ from console.problems import Reaction, reaction_to
 from console.refusals import forbidden, not_allowed
 from console.routing import COMMAND, platform, tenant
 from console.runs import run_of
+from console.texts import _, gettext
 from console.visit import Visit
 from domain.common.access import Permission
 from domain.common.money import CREDIT
@@ -121,7 +122,7 @@ async def ask(visit: Visit, name: EscrowAction, form: FormState | None = None, s
     if not found["allowed"] and chosen and _named(answers["usual"], name)["allowed"]:
         found, wrong = _named(answers["usual"], name), found["reason"]["detail"]
     if wrong:
-        status, wrong = 422, asking.NO_PERCENT if decides else wrong
+        status, wrong = 422, gettext(asking.NO_PERCENT) if decides else wrong
     if not found["allowed"]:
         return await show_one(visit, not_allowed(visit.request, found["reason"]), 409)
     sent = chosen or _all(escrow, found, name)
@@ -186,7 +187,9 @@ async def give(visit: Visit, name: EscrowAction) -> Response:
 
     async def again(visit: Visit, shown: FormState, status: int) -> Response:
         if answer.problem is not None and answer.problem.code == "payment.declined":
-            shown = with_summary(shown, f"{answer.problem.detail} Nothing was charged. Pay another way.")
+            shown = with_summary(
+                shown, _("%(reason)s Nothing was charged. Pay another way.", reason=answer.problem.detail)
+            )
         return await ask(visit, name, shown, status)
 
     return await visit.refused(form, answer, again, command.names)

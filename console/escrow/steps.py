@@ -5,31 +5,32 @@ from typing import Any
 
 from console.format import Prefs, moment, percent, short_id, titled
 from console.status import Tone
+from console.texts import N_, _, gettext
 from console.widgets import Step
 
 #: What each event is called, its tone and its symbol.
 EVENTS: Mapping[str, tuple[str, Tone, str]] = {
-    "opened": ("Opened", Tone.IDLE, "plus"),
-    "funded": ("Funded", Tone.GOOD, "lock"),
-    "delivered": ("Delivered", Tone.BUSY, "delivery"),
-    "validated": ("Scored", Tone.BUSY, "star"),
-    "approved": ("Signed", Tone.GOOD, "check"),
-    "disputed": ("Disputed", Tone.WARN, "dispute"),
-    "evidence_submitted": ("Evidence added", Tone.BUSY, "list"),
-    "resolved": ("Decided", Tone.GOOD, "scale"),
-    "refunded": ("Refunded", Tone.IDLE, "undo"),
-    "partially_refunded": ("Partially refunded", Tone.IDLE, "undo"),
-    "cancel_requested": ("Cancellation requested", Tone.WARN, "cross"),
-    "cancelled": ("Cancelled", Tone.IDLE, "cross"),
-    "funding_expired": ("Not funded in time: cancelled", Tone.IDLE, "clock"),
-    "delivery_expired": ("Not delivered in time: refunded", Tone.WARN, "clock"),
-    "review_expired": ("Released: no objection in time", Tone.GOOD, "clock"),
-    "funding_extended": ("Time to fund extended", Tone.WARN, "clock"),
-    "delivery_extended": ("Time to deliver extended", Tone.WARN, "clock"),
-    "review_extended": ("Review extended", Tone.WARN, "clock"),
-    "default_extended": ("Default postponed", Tone.WARN, "clock"),
-    "decision_overdue": ("Not decided in time: operators alerted", Tone.WARN, "bell"),
-    "default_applied": ("Not decided in time: the default was applied", Tone.WARN, "clock"),
+    "opened": (N_("Opened"), Tone.IDLE, "plus"),
+    "funded": (N_("Funded"), Tone.GOOD, "lock"),
+    "delivered": (N_("Delivered"), Tone.BUSY, "delivery"),
+    "validated": (N_("Scored"), Tone.BUSY, "star"),
+    "approved": (N_("Signed"), Tone.GOOD, "check"),
+    "disputed": (N_("Disputed"), Tone.WARN, "dispute"),
+    "evidence_submitted": (N_("Evidence added"), Tone.BUSY, "list"),
+    "resolved": (N_("Decided"), Tone.GOOD, "scale"),
+    "refunded": (N_("Refunded"), Tone.IDLE, "undo"),
+    "partially_refunded": (N_("Partially refunded"), Tone.IDLE, "undo"),
+    "cancel_requested": (N_("Cancellation requested"), Tone.WARN, "cross"),
+    "cancelled": (N_("Cancelled"), Tone.IDLE, "cross"),
+    "funding_expired": (N_("Not funded in time: cancelled"), Tone.IDLE, "clock"),
+    "delivery_expired": (N_("Not delivered in time: refunded"), Tone.WARN, "clock"),
+    "review_expired": (N_("Released: no objection in time"), Tone.GOOD, "clock"),
+    "funding_extended": (N_("Time to fund extended"), Tone.WARN, "clock"),
+    "delivery_extended": (N_("Time to deliver extended"), Tone.WARN, "clock"),
+    "review_extended": (N_("Review extended"), Tone.WARN, "clock"),
+    "default_extended": (N_("Default postponed"), Tone.WARN, "clock"),
+    "decision_overdue": (N_("Not decided in time: operators alerted"), Tone.WARN, "bell"),
+    "default_applied": (N_("Not decided in time: the default was applied"), Tone.WARN, "clock"),
 }
 #: What moves the payer's money alone: the payee cannot see the transfer.
 OF_THE_PAYER = frozenset(
@@ -50,7 +51,7 @@ def _step(event: Mapping[str, Any], escrow: Mapping[str, Any], prefs: Prefs, hre
     kind, transfer = event["kind"], event["transfer_id"]
     title, tone, icon = EVENTS.get(kind, (titled(kind), Tone.IDLE, "dash"))
     return Step(
-        title=title,
+        title=gettext(title),
         at=moment(event["at"], prefs),
         tone=tone,
         icon=icon,
@@ -64,13 +65,13 @@ def _detail(details: Mapping[str, Any], prefs: Prefs) -> str:
     """Say what an event held beside its kind: what people wrote, a score, a share."""
     said = []
     if isinstance(score := details.get("score"), str):
-        said.append(f"Score {percent(score, prefs)}.")
+        said.append(_("Score %(score)s.", score=percent(score, prefs)))
     if isinstance(share := details.get("payee_share"), str):
-        said.append(f"{percent(share, prefs)} to the payee.")
+        said.append(_("%(share)s to the payee.", share=percent(share, prefs)))
     if details.get("milestone"):
-        said.append(f"Milestone {details['milestone']}.")
+        said.append(_("Milestone %(name)s.", name=details["milestone"]))
     if details.get("on_behalf"):
-        said.append(f"On behalf of {details.get('signatory')}.")
+        said.append(_("On behalf of %(name)s.", name=details.get("signatory")))
     said += [str(details[name]) for name in ("reason", "note") if details.get(name)]
     return "\n".join(said)
 
@@ -78,13 +79,13 @@ def _detail(details: Mapping[str, Any], prefs: Prefs) -> str:
 def who(actor: str, escrow: Mapping[str, Any]) -> str:
     """Name who acted: the principal and its organization, by the names that the escrow has for both sides."""
     if actor == "timer":
-        return "Automatically"
+        return _("Automatically")
     org_id, slash, principal = actor.rpartition("/")
     if principal.startswith("payment:"):
-        return f"Payment {short_id(principal.removeprefix('payment:'))}"
+        return _("Payment %(name)s", name=short_id(principal.removeprefix("payment:")))
     if not slash and principal not in {escrow["payee_org_id"], escrow["payer_org_id"]}:
         return principal
     names = {escrow["payee_org_id"]: escrow["payee_name"], escrow["payer_org_id"]: escrow["payer_name"]}
     if not slash:
         return str(names[principal])
-    return f"{principal} of {names.get(org_id, short_id(org_id))}"
+    return _("%(principal)s of %(name)s", principal=principal, name=names.get(org_id, short_id(org_id)))

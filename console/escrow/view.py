@@ -9,6 +9,7 @@ from console.format import Amount, Moment, Prefs, amount, moment
 from console.gateway import Answer
 from console.lists import ListPage, ListQuery, ListResult
 from console.status import Status, status_of
+from console.texts import N_, _, gettext
 from console.widgets import Tab
 from domain.escrow.state import FINAL, EscrowStatus
 
@@ -17,30 +18,30 @@ FILTERS = (
     *("currency", "min_amount", "max_amount"),
 )
 LABELS = {
-    "q": "Text",
-    "organization_id": "Organization",
-    "agent_id": "Agent",
-    "contract_id": "Contract",
-    "currency": "Currency",
-    "min_amount": "At least",
-    "max_amount": "At most",
-    "from": "From",
-    "to": "To",
+    "q": N_("Text"),
+    "organization_id": N_("Organization"),
+    "agent_id": N_("Agent"),
+    "contract_id": N_("Contract"),
+    "currency": N_("Currency"),
+    "min_amount": N_("At least"),
+    "max_amount": N_("At most"),
+    "from": N_("From"),
+    "to": N_("To"),
 }
 #: What a tab takes the place of.
 TABBED = ("waits_for", "overdue", "status")
 _ENDED = ",".join(sorted(FINAL))
 TABS: tuple[tuple[str, dict[str, str]], ...] = (
-    ("All", {}),
-    ("To do", {"waits_for": "me"}),
-    ("Not funded", {"status": EscrowStatus.OPEN.value}),
-    ("In progress", {"status": EscrowStatus.FUNDED.value}),
-    ("In review", {"status": EscrowStatus.DELIVERED.value}),
-    ("Disputed", {"status": EscrowStatus.DISPUTED.value}),
-    ("Ended", {"status": _ENDED}),
+    (N_("All"), {}),
+    (N_("To do"), {"waits_for": "me"}),
+    (N_("Not funded"), {"status": EscrowStatus.OPEN.value}),
+    (N_("In progress"), {"status": EscrowStatus.FUNDED.value}),
+    (N_("In review"), {"status": EscrowStatus.DELIVERED.value}),
+    (N_("Disputed"), {"status": EscrowStatus.DISPUTED.value}),
+    (N_("Ended"), {"status": _ENDED}),
 )
 #: First on the list of all organizations: what should have happened by itself, and has not.
-OVERDUE = ("Overdue", {"overdue": "true"})
+OVERDUE = (N_("Overdue"), {"overdue": "true"})
 
 
 NO_RUNS: Mapping[str, str] = {}
@@ -77,8 +78,8 @@ def page(
     """Return the list for what the API answered."""
     asked = found.asked
     return Escrows(
-        title="Escrows",
-        listed=found.listed("Escrows", LABELS),
+        title=_("Escrows"),
+        listed=found.listed(_("Escrows"), {name: gettext(label) for name, label in LABELS.items()}),
         award=award,
         hidden=tuple((name, asked.given[name]) for name in TABBED if name in asked.given),
         across=across,
@@ -99,7 +100,7 @@ def _tabs(
         statuses = choice["status"].split(",") if "status" in choice else ()
         found.append(
             Tab(
-                label=label,
+                label=gettext(label),
                 href=asked.address(**{**cleared, **choice}),
                 count=lists.counted(summary, statuses, prefs),
                 current=chosen == choice,
@@ -115,7 +116,7 @@ def row(escrow: Mapping[str, Any], prefs: Prefs, base: str, run: str = "") -> Ro
         title=escrow["title"],
         status=status_of("escrow", escrow["status"]),
         payer=escrow["payer_name"],
-        payee=f"{escrow['agent_name']} of {escrow['payee_name']}",
+        payee=_("%(agent)s of %(payee)s", agent=escrow["agent_name"], payee=escrow["payee_name"]),
         amount=amount(escrow["amount"], escrow["currency"], prefs),
         until=moment(due, prefs) if due else None,
         run=run,

@@ -8,6 +8,7 @@ from starlette.routing import Route
 
 from console.gateway import Answer, Problem, Refused, request_id_of
 from console.routing import Page, platform
+from console.texts import _
 from console.visit import Visit
 from domain.common.access import Permission
 
@@ -29,6 +30,6 @@ def operators(path: str, page: Page, methods: Sequence[str] = ("GET",)) -> Route
 
 
 def _forbidden(request: Request, need: Permission) -> Answer:
-    detail = f"This page needs the permission {need.value}, which your role does not have."
-    problem = Problem(status=403, code="auth.forbidden", title="Forbidden", detail=detail)
+    detail = _("This page needs the permission %(name)s, which your role does not have.", name=need.value)
+    problem = Problem(status=403, code="auth.forbidden", title=_("Forbidden"), detail=detail)
     return Answer(status=403, request_id=request_id_of(request), problem=problem)

@@ -8,6 +8,7 @@ from console.choices import COOKIE, THEMES, YEAR_SECONDS, zone_named
 from console.forms import FormState, corrected, read_form
 from console.preferences import view
 from console.routing import COMMAND, anyone, console_of
+from console.texts import _
 from console.visit import Visit
 
 
@@ -20,7 +21,7 @@ async def save(visit: Visit) -> Response:
     form = await read_form(visit.request, "theme", "zone", "locale", "shortcuts")
     zone = zone_named(form.text("zone"))
     if form.text("zone") and zone is None:
-        return await show(visit, corrected(form, {"zone": "Unknown time zone. Choose one from the list."}), 422)
+        return await show(visit, corrected(form, {"zone": _("Unknown time zone. Choose one from the list.")}), 422)
     body = {"locale": form.text("locale").replace("_", "-") or None, "time_zone": zone}
     answer = await visit.command("PUT", "/me/preferences", body, form.key)
     done = "/console/preferences", "choices.saved"

@@ -15,9 +15,15 @@ from console.visit import Visit
 from domain.reputation.facts import SENTENCES
 
 _TRENDS = {
-    "rising": Status(word=N_("Rising"), tone=Tone.GOOD, icon="check", sentence="The score rose in the last 30 days."),
-    "steady": Status(word=N_("Steady"), tone=Tone.IDLE, icon="dash", sentence="The score did not change in 30 days."),
-    "falling": Status(word=N_("Falling"), tone=Tone.WARN, icon="warn", sentence="The score fell in the last 30 days."),
+    "rising": Status(
+        word=N_("Rising"), tone=Tone.GOOD, icon="check", sentence=N_("The score rose in the last 30 days.")
+    ),
+    "steady": Status(
+        word=N_("Steady"), tone=Tone.IDLE, icon="dash", sentence=N_("The score did not change in 30 days.")
+    ),
+    "falling": Status(
+        word=N_("Falling"), tone=Tone.WARN, icon="warn", sentence=N_("The score fell in the last 30 days.")
+    ),
 }
 #: Nights of the history, and entries of feedback, on the page.
 _NIGHTS, _FEEDBACK = 90, 10

@@ -167,7 +167,7 @@ def _opening(form: Form) -> Json:
 def _version(visit: Visit) -> str:
     number = visit.chosen("number").get("number", "")
     if not (number.isascii() and number.isdecimal() and len(number) < 10):
-        raise FormRefused("The address names no version.")
+        raise FormRefused(_("The address names no version."))
     return number
 
 

@@ -49,12 +49,13 @@ function hide(canvas) {
 
 // A chart can be reached with the keyboard only where scripts run, so the element becomes a slider here.
 function prepare(root) {
+  const texts = document.getElementById("said").dataset;
   for (const canvas of root.querySelectorAll(".chart .canvas:not([role])")) {
     const count = rowsOf(canvas).length;
     if (!count) continue;
     const attributes = {
-      role: "slider", tabindex: "0", "aria-label": "Values of the chart, by arrow keys",
-      "aria-valuemin": 1, "aria-valuemax": count, "aria-valuenow": 1, "aria-valuetext": "Press an arrow key",
+      role: "slider", tabindex: "0", "aria-label": texts.values,
+      "aria-valuemin": 1, "aria-valuemax": count, "aria-valuenow": 1, "aria-valuetext": texts.press,
     };
     for (const [name, value] of Object.entries(attributes)) canvas.setAttribute(name, value);
   }

@@ -1,6 +1,9 @@
 // What every page has: dialogs, busy buttons, copying, asking again. All of it works without, by pages of its own.
 const all = (selector, within = document) => [...within.querySelectorAll(selector)];
 
+// What scripts say, in the reader's language.
+const texts = document.getElementById("said")?.dataset ?? {};
+
 // For times on pages of a person who has saved no time zone.
 const { timeZone } = Intl.DateTimeFormat().resolvedOptions();
 const attributes = `path=/console; max-age=31536000; samesite=lax${location.protocol === "https:" ? "; secure" : ""}`;
@@ -13,7 +16,7 @@ document.addEventListener("click", (event) => {
   const target = event.target.closest("[data-dialog], [data-close], [data-copy]");
   if (!target || event.defaultPrevented || event.metaKey || event.ctrlKey || event.shiftKey) return;
   if (target.dataset.copy !== undefined) {
-    navigator.clipboard.writeText(target.dataset.copy).then(() => say("Copied."));
+    navigator.clipboard.writeText(target.dataset.copy).then(() => say(texts.copied));
     return;
   }
   if (target.dataset.close !== undefined) {

@@ -1,5 +1,6 @@
 // Sections marked data-live follow what changes: the page is asked for again, and they are replaced by what it has.
 const changes = document.body.dataset.changes;
+const texts = document.getElementById("said")?.dataset ?? {};
 const EVERY = 15_000;
 const SOON = 150, LATER = 2_000;
 // Scripts make HTML of nothing but this console's own pages.
@@ -84,7 +85,7 @@ const refresh = async () => {
       fresh.dispatchEvent(new Event("bursar:shown", { bubbles: true }));
       count += 1;
     }
-    if (count) say("This page was updated.");
+    if (count) say(texts.updated);
   } catch {
     // Offline, or the server restarts.
     retry();
@@ -104,10 +105,10 @@ const mark = (section) => {
     if (place === dialog) line.role = "alert";
     const link = document.createElement("a");
     link.href = location.href;
-    link.textContent = "This has changed. Reload";
+    link.textContent = texts.changed;
     line.append(link);
     place.prepend(line);
-    say("Something changed while you were typing.");
+    say(texts.typing);
   }
 };
 

@@ -21,7 +21,7 @@ const preview = async (mine) => {
   if (own && fresh.every(Boolean)) {
     fresh.forEach((part, at) => document.getElementById(SHOWN[at])?.replaceWith(document.importNode(part, true)));
     wrong("");
-  } else wrong(own?.querySelector(".error:not([data-wrong])")?.textContent ?? "There was no answer. Press Preview.");
+  } else wrong(own?.querySelector(".error:not([data-wrong])")?.textContent ?? form.dataset.unanswered);
 };
 
 const soon = () => {

@@ -49,7 +49,7 @@ async def download_log(visit: Visit) -> Response:
 async def retry(visit: Visit) -> Response:
     form = await read_form(visit.request, "delivery")
     if not is_id(form.text("delivery"), "whd"):
-        raise FormRefused("The form names no delivery.")
+        raise FormRefused(_("The form names no delivery."))
     answer = await visit.command("POST", f"/webhook-deliveries/{form.text('delivery')}/retry", None, form.key)
     return await visit.concluded(form, answer, ENDPOINTS.here(visit), "endpoint.retried", show=ENDPOINTS.show)
 

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from console.escrow import acts, asking, commands, one, view
+from console.escrow.progress import Due
 from console.escrow.steps import EVENTS, steps, who
 from console.escrow.terms import terms
 from console.format import Prefs
@@ -163,10 +164,14 @@ def test_stages_are_those_that_were_reached_and_those_to_come(
     assert page.stages[here].here
 
 
+def then(due: Due) -> str:
+    return due.then % {"time": "T", "left": "L", **due.values}
+
+
 def test_without_an_objection_the_milestone_under_review_is_released() -> None:
     milestones = [{"name": "draft", "status": "delivered", "amount": "20.00"}]
     page = shown(status="delivered", delivery={**DELIVERY, "milestone": "draft"}, milestones=milestones)
-    assert page.due[0].then == "Summariser of Studio gets 20.00\xa0credits, less the commission."
+    assert then(page.due[0]) == "on T (L), Summariser of Studio gets 20.00\xa0credits, less the commission."
 
 
 @for_each(
@@ -186,19 +191,19 @@ def test_escrow_waits_for_its_reader_only_where_it_does(name: str, changes: dict
 def test_countdown_is_the_time_that_is_left() -> None:
     [due] = shown().due
     assert due.left_seconds == 2 * 24 * 3600
-    assert (due.left, due.then) == ("in 2 days", "Acme gets 50.00\xa0credits back.")
+    assert (due.left, then(due)) == ("in 2 days", "on T (L), Acme gets 50.00\xa0credits back.")
 
 
 def test_dispute_of_a_payee_that_delivered_nothing_ends_with_a_refund() -> None:
     page = shown(status="disputed", dispute={**DISPUTE, "default_payee_share": "0.00"})
-    assert page.due[0].then == "Acme gets 50.00\xa0credits back."
+    assert then(page.due[0]) == "on T (L), Acme gets 50.00\xa0credits back."
 
 
 def test_dispute_has_a_default_and_the_evidence_of_each_side() -> None:
     page = shown(status="disputed", dispute=DISPUTE)
     assert [due.left for due in page.due] == ["in 3 days"]
-    assert page.due[0].then == (
-        "Summariser of Studio gets 50% of 50.00\xa0credits, less the commission; Acme gets the rest back."
+    assert then(page.due[0]) == (
+        "on T (L), Summariser of Studio gets 50% of 50.00\xa0credits, less the commission; Acme gets the rest back."
     )
     assert page.dispute is not None
     assert [each.note for each in page.dispute.payer] == ["See"]
