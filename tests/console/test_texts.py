@@ -28,17 +28,12 @@ from tests.console.fake import ME, ORG, PAGE, FakeApi, browser
 from tests.console.template_types import CONSOLE, parsed
 from tests.console.test_cards import ANSWERS as CARD_ANSWERS, BASE as CARDS, CARD, ID as CARD_ID
 from tests.console.test_escrow import CONTRACT, DELIVERY, DISPUTE, ESCROW, ID as ESCROW_ID, LIST as ESCROWS, allowed
-from tests.console.test_home import api as home_api
 from tests.support.cases import for_each
-
-#: The nouns whose texts are not marked yet.
-UNMARKED = ("allocation/", "analytics/", "economics/", "returns/", "usage/")
 
 
 def marked(suffix: str) -> list[Path]:
-    """Return the files of the console whose texts are marked."""
-    every = sorted(CONSOLE.rglob(f"*.{suffix}"))
-    return [path for path in every if not path.relative_to(CONSOLE).as_posix().startswith(UNMARKED)]
+    """Return the files of the console."""
+    return sorted(CONSOLE.rglob(f"*.{suffix}"))
 
 
 # Templates.
@@ -291,7 +286,6 @@ SPENDER = home_api(
     }
 )
 PAGES: tuple[tuple[str, FakeApi, bool], ...] = (
-    *([] if UNMARKED else [(f"/console/{ORG}", home_api(), True)]),
     (f"/console/{ORG}", SPENDER, True),
     (CARDS, FakeApi(answers={**CARD_ANSWERS, "GET /cards": (200, {"data": [CARD], "next_cursor": None})}), True),
     (
