@@ -28,6 +28,7 @@ from tests.console.fake import ME, ORG, PAGE, FakeApi, browser
 from tests.console.template_types import CONSOLE, parsed
 from tests.console.test_cards import ANSWERS as CARD_ANSWERS, BASE as CARDS, CARD, ID as CARD_ID
 from tests.console.test_escrow import CONTRACT, DELIVERY, DISPUTE, ESCROW, ID as ESCROW_ID, LIST as ESCROWS, allowed
+from tests.console.test_home import api as home_api
 from tests.support.cases import for_each
 
 
