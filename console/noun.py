@@ -6,7 +6,7 @@ around: title, crumbs, addresses, the form. Values that a page computes are adde
 """
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 from urllib.parse import quote
 
@@ -14,138 +14,18 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from console import lists, picker
-from console.filters import statuses
-from console.format import Prefs
 from console.forms import Form, FormState, blank, corrected, read_form, with_summary
 from console.gateway import Answer, Query, Wanted
-from console.lists import Choice, ListResult, ListView
+from console.lists import ListResult, ListView
+from console.noun_page import Filter, FormPage, ListPage, ObjectPage, Tabs, shown_filters, tabs_of
 from console.routing import COMMAND, anyone, tenant
 from console.texts import _, gettext
 from console.visit import Visit
-from console.widgets import Confirmation, Link, Page, Tab
+from console.widgets import Confirmation, Link, Tab
 from domain.common.access import Permission
 
 Json = Mapping[str, Any]
 Site = Callable[..., Route]
-
-
-Options = lists.Options | str | Callable[[Visit], lists.Options]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Filter:
-    """A filter of a list, called as the API calls it.
-
-    Attributes:
-        kind: `text`, `search`, `date`, `amount`, `select`, `pick` (by name, of objects of the API), `link`, which
-            links of the page set, or `tab`, which chooses between lists. The last two have no field.
-        label: stands over the field, and in the chip.
-        options: pairs of a value and its words, a noun of `status.STATUSES`, or a function that returns pairs.
-        example: a placeholder.
-    """
-
-    name: str
-    kind: str = "text"
-    label: str = ""
-    options: Options = ()
-    example: str = ""
-
-    @property
-    def choices(self) -> lists.Options:
-        """The options in the reader's language."""
-        if isinstance(self.options, str):
-            return statuses(self.options)
-        assert not callable(self.options)
-        return tuple((value, gettext(words)) for value, words in self.options)
-
-
-def text(name: str, label: str, example: str = "") -> Filter:
-    return Filter(name=name, label=label, example=example)
-
-
-def search(label: str, name: str = "q") -> Filter:
-    return Filter(name=name, kind="search", label=label)
-
-
-def select(name: str, label: str, options: Options) -> Filter:
-    """A choice between words: pairs that begin with `("", "Any")`, a function of them, or a noun of statuses."""
-    return Filter(name=name, kind="select", label=label, options=options)
-
-
-def pick(name: str, label: str) -> Filter:
-    return Filter(name=name, kind="pick", label=label)
-
-
-def amount(name: str, label: str) -> Filter:
-    return Filter(name=name, kind="amount", label=label)
-
-
-def tab(name: str) -> Filter:
-    return Filter(name=name, kind="tab")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ListPage(Page):
-    """Everything around the rows of a list.
-
-    Attributes:
-        listed: query, chips and pager.
-        filters: in the order of their fields.
-        parts: tabs that lead to other pages.
-        across: whether the rows are of all organizations.
-        base: where the pages around begin.
-        create: the address of the form that creates an object; empty where the reader may not.
-        form: of a command of a row that was refused.
-    """
-
-    listed: ListView
-    form: FormState = field(default_factory=blank)
-    filters: tuple[Filter, ...] = ()
-    parts: tuple[Tab, ...] = ()
-    tabs: tuple[Tab, ...] = ()
-    across: bool = False
-    base: str = ""
-    create: str = ""
-
-    @property
-    def fresh(self) -> FormState:
-        """A form for one button of a row: each has a command key of its own."""
-        return blank()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ObjectPage(Page):
-    """Everything around one object: its address is `here`; `form` is that of its commands, which are buttons."""
-
-    base: str
-    here: str
-    form: FormState
-    listed: ListView | None = None
-    tabs: tuple[Tab, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FormPage(Page):
-    """A form: where it is sent, the lead of its page, the label of its button, what its fields choose from.
-
-    `version` is the ETag of what it changes; empty where it is not asked for.
-    """
-
-    base: str
-    action: str
-    form: FormState
-    label: str = ""
-    lead: str = ""
-    choices: Mapping[str, Choice] = field(default_factory=dict)
-    draft: bool = True
-    version: str = ""
-
-
-def page_at(visit: Visit, at: str, title: str, *crumbs: tuple[str, str], form: FormState | None = None) -> ObjectPage:
-    """Return a page that is no noun's: `at` is its address below the pages of the site, crumbs are labels and paths."""
-    links = tuple(Link(label=gettext(label), href=visit.base + path) for label, path in crumbs)
-    return ObjectPage(title=title, crumbs=links, base=visit.base, here=visit.base + at, form=form or blank())
-
 
 #: Returns further values for a template: of a list, of an object, of a form.
 OfList = Callable[[Visit, ListResult], Awaitable[Json]]
@@ -158,7 +38,6 @@ Choices = Callable[[Visit], Awaitable[Mapping[str, Mapping[str, str]]]]
 #: Makes a page of a command that was done, where it does not lead on to one.
 Done = Callable[[Visit, Form, Answer], Awaitable[Response]]
 Show = Callable[..., Awaitable[Response]]
-Tabs = tuple[tuple[str, str], ...]
 #: Returns a form as it is shown first.
 Begins = Callable[[Visit], Awaitable[FormState]]
 #: Returns the body of a command.
@@ -334,7 +213,7 @@ class Noun:
                 form=form or blank(),
                 filters=shown,
                 parts=around(visit) if around else (),
-                tabs=_tabs(found, filters, tabs(visit) if callable(tabs) else tabs, visit.choices.prefs),
+                tabs=tabs_of(found, filters, tabs(visit) if callable(tabs) else tabs, visit.choices.prefs),
                 across=visit.me.is_platform and not visit.org_id,
                 base=visit.base,
                 create=f"{visit.base if create.startswith('/') else f'{self.listed(visit)}/'}{create}" if may else "",
@@ -404,7 +283,7 @@ class Noun:
                 here=self.here(visit),
                 form=form or blank(),
                 listed=self._below(visit, found, names) if found else None,
-                tabs=_tabs(found, filters, tabs, visit.choices.prefs) if found else (),
+                tabs=tabs_of(found, filters, tabs, visit.choices.prefs) if found else (),
             )
             more: dict[str, Any] = {"rows": found.rows} if found else {}
             more |= await values(visit, it, answers) if values else {}
@@ -656,31 +535,3 @@ class Noun:
             return self.listed(visit)
         id = visit.request.path_params.get("id") or (answer.body[self.key] if answer is not None and answer.ok else "")
         return self.here(visit, id) if id else self.listed(visit)
-
-
-def shown_filters(visit: Visit, filters: tuple[Filter, ...], *, days: bool) -> tuple[Filter, ...]:
-    """Return the filters that a reader has, with those by day: operators alone choose an organization."""
-    whose = visit.me.is_platform and not visit.org_id
-    kept = tuple(
-        replace(each, options=each.options(visit)) if callable(each.options) else each
-        for each in filters
-        if whose or each.name != "organization_id"
-    )
-    dates = (Filter(name="from", kind="date", label=_("From")), Filter(name="to", kind="date", label=_("To")))
-    return (*kept, *(dates if days else ()))
-
-
-def _tabs(found: ListResult, filters: tuple[Filter, ...], tabs: Tabs, prefs: Prefs) -> tuple[Tab, ...]:
-    if not tabs:
-        return ()
-    name = next(each.name for each in filters if each.kind == "tab")
-    chosen, summary = found.asked.given.get(name, ""), found.extra.get("summary")
-    return tuple(
-        Tab(
-            label=gettext(label),
-            href=found.asked.address(**{name: value}),
-            count=lists.counted(summary, value.split(",") if value else (), prefs) if summary else "",
-            current=value == chosen,
-        )
-        for value, label in tabs
-    )

@@ -10,7 +10,8 @@ from console.format import currency_name
 from console.forms import Form, FormState, blank, read_form, with_summary, written
 from console.gateway import Answer, Wanted
 from console.lists import ListResult, Options
-from console.noun import FormPage, Json, Noun, search, select, tab
+from console.noun import Json, Noun
+from console.noun_page import FormPage, search, select, tab
 from console.problems import answered
 from console.routing import COMMAND, console_of
 from console.texts import N_, _, gettext

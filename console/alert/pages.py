@@ -5,7 +5,8 @@ from datetime import UTC, datetime, timedelta
 
 from console.alert.kinds import TOP_UP, Advice, advice_for, kinds, title_of
 from console.lists import ListResult
-from console.noun import Json, Noun, pick, search, select, tab
+from console.noun import Json, Noun
+from console.noun_page import pick, search, select, tab
 from console.routing import platform, tenant
 from console.texts import N_
 from console.visit import Visit

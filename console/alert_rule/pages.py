@@ -10,7 +10,8 @@ from console.alert_rule import terms
 from console.forms import FormState, blank, corrected, read_form
 from console.gateway import Answer, Wanted
 from console.lists import Choice
-from console.noun import FormPage, Json, Noun, ObjectPage
+from console.noun import Json, Noun
+from console.noun_page import FormPage, ObjectPage
 from console.payment.view import company
 from console.problems import answered
 from console.routing import COMMAND

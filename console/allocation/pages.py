@@ -10,7 +10,8 @@ from console import lists
 from console.forms import Form, FormState, blank, is_number, read_form
 from console.gateway import Answer, Refused, Wanted
 from console.lists import ListResult
-from console.noun import FormPage, Json, Noun, ObjectPage, tab
+from console.noun import Json, Noun
+from console.noun_page import FormPage, ObjectPage, tab
 from console.problems import answered
 from console.refusals import not_found
 from console.routing import COMMAND

@@ -16,7 +16,8 @@ from console.charts import Chart, Ranking, Unit
 from console.format import amount, currency_name, decimal
 from console.forms import FormState, blank, read_form
 from console.gateway import BACKGROUND, Answer, Wanted
-from console.noun import FormPage, Json
+from console.noun import Json
+from console.noun_page import FormPage
 from console.problems import answered
 from console.reader import reader
 from console.routing import COMMAND, tenant

@@ -4,7 +4,8 @@ import json
 
 from console.lists import ListResult
 from console.mentions import Sentence
-from console.noun import Json, Noun, pick, search, text
+from console.noun import Json, Noun
+from console.noun_page import pick, search, text
 from console.routing import platform, tenant
 from console.settings.pages import tabs
 from console.texts import N_, _

@@ -6,7 +6,8 @@ from starlette.responses import Response
 
 from console.filters import payment_method
 from console.forms import FormState, blank, read_form
-from console.noun import Json, page_at
+from console.noun import Json
+from console.noun_page import page_at
 from console.routing import COMMAND, tenant
 from console.texts import N_, _
 from console.visit import Visit

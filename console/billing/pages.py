@@ -14,7 +14,8 @@ from console.format import decimal, joined, saving, titled
 from console.forms import FormState, blank, read_form, with_summary
 from console.gateway import Answer
 from console.invoice.pages import called
-from console.noun import Json, page_at
+from console.noun import Json
+from console.noun_page import page_at
 from console.problems import Reaction, answered, reaction_to
 from console.reader import reader
 from console.routing import COMMAND, tenant

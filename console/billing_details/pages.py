@@ -8,7 +8,8 @@ from starlette.responses import Response
 from console.filters import countries
 from console.forms import Form, FormState, blank, read_form, with_summary
 from console.gateway import Answer, Wanted
-from console.noun import Json, page_at
+from console.noun import Json
+from console.noun_page import page_at
 from console.problems import answered
 from console.routing import COMMAND, tenant
 from console.settings.pages import tabs

@@ -7,7 +7,8 @@ from starlette.responses import JSONResponse, Response
 
 from console.forms import blank, read_form
 from console.gateway import Answer, Refused
-from console.noun import FormPage, Json, Noun, pick, search, select
+from console.noun import Json, Noun
+from console.noun_page import FormPage, pick, search, select
 from console.policy import with_stripe
 from console.refusals import not_found
 from console.routing import COMMAND

@@ -10,7 +10,8 @@ from console.format import titled
 from console.forms import FormState, blank, corrected, read_form, with_summary
 from console.gateway import Answer
 from console.lists import ListResult
-from console.noun import FormPage, Json, Noun, pick, search, select
+from console.noun import Json, Noun
+from console.noun_page import FormPage, pick, search, select
 from console.payment.view import PROVIDERS
 from console.routing import COMMAND, platform, tenant
 from console.runs import run_of

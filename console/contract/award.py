@@ -12,7 +12,8 @@ from console.format import decimal, money
 from console.forms import Form, FormState, blank, corrected, period, read_form, written
 from console.gateway import Answer
 from console.marketplace.pages import AGENTS
-from console.noun import FormPage, Json
+from console.noun import Json
+from console.noun_page import FormPage
 from console.paying import currencies
 from console.problems import Reaction, reaction_to
 from console.reader import reader

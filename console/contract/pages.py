@@ -10,7 +10,8 @@ from console.escrow.terms import terms
 from console.forms import read_form
 from console.gateway import Answer, Wanted
 from console.lists import ListResult
-from console.noun import Json, Noun, amount, pick, search, tab
+from console.noun import Json, Noun
+from console.noun_page import amount, pick, search, tab
 from console.routing import COMMAND
 from console.status import status_of
 from console.texts import N_, _

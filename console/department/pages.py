@@ -3,7 +3,8 @@
 from console import lists
 from console.gateway import Wanted
 from console.lists import ListResult
-from console.noun import Json, Noun, search, tab
+from console.noun import Json, Noun
+from console.noun_page import search, tab
 from console.texts import N_
 from console.visit import Visit
 from domain.common.access import Permission

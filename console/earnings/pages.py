@@ -10,7 +10,8 @@ from console.filters import countries, is_some, money
 from console.format import currency_name
 from console.forms import Form, FormState, again, blank, is_number, read_form, with_summary
 from console.gateway import Answer, Problem, Query, Refused, Wanted, request_id_of
-from console.noun import FormPage, Json, ObjectPage
+from console.noun import Json
+from console.noun_page import FormPage, ObjectPage
 from console.problems import answered
 from console.reader import reader
 from console.routing import COMMAND, tenant

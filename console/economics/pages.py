@@ -13,7 +13,8 @@ from console.format import money, number, percent
 from console.forms import at_fields, query_form
 from console.gateway import Wanted
 from console.lists import ListResult
-from console.noun import FormPage, Json, ListPage, Noun, pick, select, shown_filters
+from console.noun import Json, Noun
+from console.noun_page import FormPage, ListPage, pick, select, shown_filters
 from console.problems import answered
 from console.reader import reader
 from console.texts import N_, _, gettext

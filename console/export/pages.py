@@ -10,7 +10,8 @@ from console.analytics.view import tabs
 from console.filters import count
 from console.forms import FormState, blank, read_form
 from console.gateway import Answer, Refused
-from console.noun import Json, ListPage, Noun
+from console.noun import Json, Noun
+from console.noun_page import ListPage
 from console.refusals import not_found
 from console.routing import COMMAND, platform, tenant
 from console.texts import N_, _, gettext

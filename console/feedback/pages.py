@@ -7,7 +7,8 @@ from typing import Any
 from starlette.responses import Response
 
 from console.forms import Form, FormState, blank, corrected, read_form
-from console.noun import FormPage, Json
+from console.noun import Json
+from console.noun_page import FormPage
 from console.reputation.scores import DIMENSIONS
 from console.routing import COMMAND, console_of, tenant
 from console.texts import N_, _

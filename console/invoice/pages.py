@@ -10,7 +10,8 @@ from console.format import currency_name, short_id
 from console.forms import Form, FormState, blank, read_form, with_summary
 from console.gateway import Answer
 from console.lists import ListResult
-from console.noun import FormPage, Json, Noun, Site, amount, pick, search, select
+from console.noun import Json, Noun, Site
+from console.noun_page import FormPage, amount, pick, search, select
 from console.paying import NAMES, lead_on, options, payment_options, seen
 from console.routing import COMMAND, platform, tenant
 from console.texts import N_, _, language

@@ -10,7 +10,8 @@ from console.filters import moment
 from console.forms import Form, FormState, blank
 from console.gateway import Answer
 from console.lists import ListResult, Options
-from console.noun import Done, Json, Noun, beginning, pick, search, select, tab
+from console.noun import Done, Json, Noun, beginning
+from console.noun_page import pick, search, select, tab
 from console.routing import platform, tenant
 from console.settings.pages import tabs
 from console.texts import N_, _, gettext

@@ -11,7 +11,8 @@ from console.format import money, percent
 from console.forms import Form, FormState, blank, read_form, with_summary
 from console.gateway import Answer, Refused, Wanted
 from console.lists import ListResult
-from console.noun import FormPage, Json, Noun, ObjectPage, amount, pick, search, select
+from console.noun import Json, Noun
+from console.noun_page import FormPage, ObjectPage, amount, pick, search, select
 from console.paying import NAMES, lead_on, options, payment_options
 from console.problems import answered
 from console.reader import reader

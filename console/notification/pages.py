@@ -7,7 +7,8 @@ from starlette.responses import Response
 from console.forms import FormState, blank, read_form
 from console.gateway import Refused
 from console.lists import ListResult
-from console.noun import FormPage, Json, Noun, tab
+from console.noun import Json, Noun
+from console.noun_page import FormPage, tab
 from console.problems import answered
 from console.refusals import not_found
 from console.routing import COMMAND, anyone

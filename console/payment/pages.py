@@ -15,7 +15,8 @@ from console.format import titled
 from console.forms import FormState, at_fields, blank, new_key, query_form, read_form
 from console.gateway import BACKGROUND, Answer, Refused
 from console.lists import ListResult
-from console.noun import FormPage, Json, Noun, ObjectPage, amount, pick, search, select, tab
+from console.noun import Json, Noun
+from console.noun_page import FormPage, ObjectPage, amount, pick, search, select, tab
 from console.payment.acts import EFFECTS, KINDS, MOVED, PATHS, address, buttons, label
 from console.payment.view import PROVIDERS, PURPOSES, company, purpose_named
 from console.problems import Reaction, answered, reaction_to

@@ -10,7 +10,8 @@ from console.charts import Meter
 from console.filters import FILTERS, method_name, payment_method
 from console.forms import FormState, blank, read_form
 from console.gateway import Answer, Refused
-from console.noun import Json, page_at
+from console.noun import Json
+from console.noun_page import page_at
 from console.policy import with_stripe
 from console.problems import answered
 from console.refusals import not_found

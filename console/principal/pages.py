@@ -3,7 +3,8 @@
 from console.forms import FormState, blank
 from console.key.pages import ROLES, grantable_by, revocable_by, role_filter, roles_of
 from console.lists import ListResult
-from console.noun import Json, Noun, search, select
+from console.noun import Json, Noun
+from console.noun_page import search, select
 from console.texts import N_, _
 from console.visit import Visit
 from console.who import role_named

@@ -8,7 +8,8 @@ from starlette.responses import Response
 from console import lists
 from console.forms import FormState, at_fields, blank, query_form, read_form
 from console.gateway import Answer
-from console.noun import FormPage, Json, ListPage, Noun, search, shown_filters
+from console.noun import Json, Noun
+from console.noun_page import FormPage, ListPage, search, shown_filters
 from console.paying import COIN, NAMES, lead_on, options, payment_options, seen
 from console.problems import Reaction, answered, reaction_to
 from console.routing import COMMAND

@@ -12,7 +12,8 @@ from console.format import joined
 from console.forms import Form, FormState, blank, read_form, written
 from console.gateway import Answer, Wanted
 from console.lists import ListResult
-from console.noun import Json, Noun, ObjectPage, pick, search, select
+from console.noun import Json, Noun
+from console.noun_page import ObjectPage, pick, search, select
 from console.problems import answered
 from console.routing import COMMAND
 from console.spend_control.pages import meters

@@ -5,7 +5,7 @@ from starlette.responses import Response
 from console.agent.pages import AGENTS
 from console.forms import blank
 from console.gateway import Wanted
-from console.noun import ObjectPage
+from console.noun_page import ObjectPage
 from console.problems import answered
 from console.reputation import scores
 from console.routing import tenant

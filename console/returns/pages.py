@@ -15,7 +15,8 @@ from console.format import percent, short_day
 from console.forms import Form, FormState, blank, corrected, query_form, read_form
 from console.gateway import Answer, Refused, Wanted
 from console.lists import ListResult
-from console.noun import FormPage, Json, Noun, ObjectPage, pick, select
+from console.noun import Json, Noun
+from console.noun_page import FormPage, ObjectPage, pick, select
 from console.problems import answered
 from console.reader import reader
 from console.refusals import forbidden

@@ -19,7 +19,8 @@ from console.forms import (
 )
 from console.gateway import Answer, Refused, Wanted
 from console.lists import ListResult
-from console.noun import FormPage, Json, Noun, pick, search
+from console.noun import Json, Noun
+from console.noun_page import FormPage, pick, search
 from console.problems import answered
 from console.refusals import not_found
 from console.routing import COMMAND

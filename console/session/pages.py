@@ -7,7 +7,8 @@ from console.forms import Form, FormState, blank
 from console.gateway import Answer, Refused
 from console.key.pages import ROLES, grantable_by, revocable_by, roles_of
 from console.lists import ListResult
-from console.noun import Json, Noun, search
+from console.noun import Json, Noun
+from console.noun_page import search
 from console.refusals import forbidden
 from console.settings.pages import tabs
 from console.texts import N_, _

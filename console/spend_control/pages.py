@@ -15,7 +15,8 @@ from console.format import count, unit
 from console.forms import Form, FormState, blank, written
 from console.gateway import Answer, Wanted
 from console.lists import ListResult
-from console.noun import Json, Noun, select, tab
+from console.noun import Json, Noun
+from console.noun_page import select, tab
 from console.problems import answered
 from console.reader import reader
 from console.spend_control import subjects

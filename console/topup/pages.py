@@ -10,7 +10,8 @@ from console.filters import FILTERS, money
 from console.format import saving, titled
 from console.forms import Form, FormState, at_fields, query_form, read_form, with_summary
 from console.gateway import Answer
-from console.noun import Json, page_at
+from console.noun import Json
+from console.noun_page import page_at
 from console.paying import COIN, NAMES, STORED, options, payment_options, seen
 from console.problems import Reaction, reaction_to
 from console.reader import reader

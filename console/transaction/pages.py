@@ -10,7 +10,8 @@ from console.format import account
 from console.forms import blank
 from console.lists import ListResult
 from console.mentions import Naming, Sentence
-from console.noun import Filter, Json, Noun, ObjectPage, pick, search, select
+from console.noun import Json, Noun
+from console.noun_page import Filter, ObjectPage, pick, search, select
 from console.objects import page_of
 from console.texts import N_
 from console.transaction import facts

@@ -15,7 +15,8 @@ from console.charts import Chart, Series, Unit, stacked
 from console.format import month, short_day
 from console.forms import FormState, blank, query_form, read_form
 from console.gateway import Answer, Wanted
-from console.noun import Json, ListPage, Noun, ObjectPage, pick, select, shown_filters, tab, text
+from console.noun import Json, Noun
+from console.noun_page import ListPage, ObjectPage, pick, select, shown_filters, tab, text
 from console.problems import answered
 from console.reader import reader
 from console.routing import COMMAND

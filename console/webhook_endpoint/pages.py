@@ -7,7 +7,8 @@ from starlette.responses import Response
 from console import lists
 from console.forms import Form, FormRefused, read_form
 from console.gateway import Answer
-from console.noun import Json, Noun, beginning, tab
+from console.noun import Json, Noun, beginning
+from console.noun_page import tab
 from console.routing import COMMAND
 from console.texts import N_, _
 from console.visit import Visit

@@ -21,7 +21,7 @@ from console.forms import blank
 from console.frame import frame
 from console.gateway import Answer
 from console.lists import ListView
-from console.noun import ListPage
+from console.noun_page import ListPage
 from console.pages import html, make_environment
 from console.transaction import facts
 from console.who import Me

@@ -11,7 +11,7 @@ from console.format import DEFAULT, Prefs
 from console.forms import blank
 from console.frame import Frame
 from console.lists import ListView
-from console.noun import FormPage, ListPage, ObjectPage
+from console.noun_page import FormPage, ListPage, ObjectPage
 from console.pages import FOLDER, make_environment
 from console.reader import Reader, set_reader
 from console.widgets import Page, Pager

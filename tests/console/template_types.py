@@ -1,6 +1,7 @@
 """Follows the names of a template through the OpenAPI document and the annotations of classes, as mypy does in Python.
 
-The first comment of a template declares its names: `{# page: console.noun.ListPage; rows: GET /cards #}`. A type is
+The first comment of a template declares its names: `{# page: console.noun_page.ListPage; rows: GET /cards #}`. A type
+is
 
 - an operation of the API: its answer, or the rows of its answer where that is a page of a list; a field of it behind
   `#`, such as `GET /cards/{card_id}#requests` (one of them, where it is a list);

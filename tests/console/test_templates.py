@@ -71,7 +71,7 @@ def test_a_page_prints_only_what_its_view_model_has(path):
     names = declarations(path)
 
     assert "page" in names, (
-        "Its first comment is no declaration, such as {# page: console.noun.ListPage; rows: GET /cards #}"
+        "Its first comment is no declaration, such as {# page: console.noun_page.ListPage; rows: GET /cards #}"
     )
     assert problems(path, {**names, **frame(), **({"theme": str} if path == GALLERY else {})}) == []
 

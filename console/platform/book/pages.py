@@ -4,7 +4,7 @@ from starlette.responses import Response
 
 from console.forms import FormState, at_fields
 from console.gateway import Answer
-from console.noun import FormPage
+from console.noun_page import FormPage
 from console.paying import currencies
 from console.platform.desk import shown_to
 from console.problems import Reaction, answered, reaction_to

@@ -9,7 +9,8 @@ from console.filters import money
 from console.forms import FormState, blank, corrected, is_number, read_form
 from console.gateway import Wanted
 from console.lists import ListResult
-from console.noun import Noun, amount, pick, search
+from console.noun import Noun
+from console.noun_page import amount, pick, search
 from console.platform.desk import operators
 from console.problems import answered
 from console.routing import COMMAND

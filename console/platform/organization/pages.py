@@ -9,7 +9,8 @@ from console.filters import is_some
 from console.format import titled
 from console.forms import Form, FormState, again, blank, read_form, with_summary
 from console.gateway import Answer
-from console.noun import Json, Noun, ObjectPage, pick, search, select
+from console.noun import Json, Noun
+from console.noun_page import ObjectPage, pick, search, select
 from console.platform.desk import operators
 from console.problems import Reaction, answered, reaction_to
 from console.routing import COMMAND

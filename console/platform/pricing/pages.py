@@ -12,7 +12,8 @@ from console import lists, picker
 from console.choices import zones
 from console.forms import Form, FormState, blank, corrected, read_form
 from console.gateway import Answer
-from console.noun import NO_OBJECT, FormPage, Json, Noun, pick, select
+from console.noun import NO_OBJECT, Json, Noun
+from console.noun_page import FormPage, pick, select
 from console.paying import currencies
 from console.platform.desk import operators
 from console.platform.pricing import terms

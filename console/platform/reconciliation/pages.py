@@ -12,7 +12,8 @@ from console.filters import moment
 from console.format import titled
 from console.forms import Form, FormState, blank, corrected, read_form
 from console.gateway import Answer, Query, Wanted
-from console.noun import Json, Noun, ObjectPage, select
+from console.noun import Json, Noun
+from console.noun_page import ObjectPage, select
 from console.payment.view import PROVIDERS, company
 from console.platform.desk import operators
 from console.problems import answered

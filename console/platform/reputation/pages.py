@@ -11,7 +11,8 @@ from console.format import MINUS, number
 from console.forms import FormState, at_fields, blank, read_form
 from console.gateway import Answer, Query
 from console.mentions import Sentence
-from console.noun import FormPage, Json, ObjectPage
+from console.noun import Json
+from console.noun_page import FormPage, ObjectPage
 from console.platform.desk import operators
 from console.problems import Reaction, answered, reaction_to
 from console.reader import reader

@@ -3,7 +3,8 @@
 from typing import Any
 
 from console.lists import ListResult
-from console.noun import Noun, search, select, tab, text
+from console.noun import Noun
+from console.noun_page import search, select, tab, text
 from console.payment.view import PROVIDERS, company
 from console.platform.desk import operators
 from console.texts import N_
