@@ -130,7 +130,7 @@ class Guard:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProblemPage:
-    """What is shown in place of the page that was asked for.
+    """Page that reports a problem instead of the requested page.
 
     Attributes:
         title: what is the matter.

@@ -36,7 +36,7 @@ class Site:
         return f"__Host-bursar_{noun}" if self.secure else f"bursar_{noun}"
 
     def keep(self, response: Response, noun: str, value: str, *, seconds: int | None = None) -> None:
-        """Have the browser keep something that scripts do not see; until it is closed where no time is given.
+        """Set a cookie that scripts cannot read; it lasts until the browser closes unless `seconds` is given.
 
         `Lax`, because `Strict` would sign a payer out on the way back from the provider's page.
         """

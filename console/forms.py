@@ -30,7 +30,7 @@ _BROKEN_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
 
 class FormRefused(Exception):
-    """What was sent is no form of this page. `status` is 400 or 413; `detail` says why."""
+    """The request's body is no form of this page. `status` is 400 or 413; `detail` says why."""
 
     def __init__(self, detail: str, status: int = 400) -> None:
         super().__init__(detail)

@@ -1,4 +1,4 @@
-"""What stands round every page: who one is, credits, tier, navigation, bands. One frozen value, as a page's own."""
+"""Frame of every page, as one frozen value: the signed-in principal, credits, tier, navigation, bands."""
 
 import json
 from collections.abc import Mapping
@@ -23,7 +23,7 @@ BANDS = {
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """What is said once on top of a page. The tone is one of good, busy, bad, idle, warn."""
+    """Message that is shown once on top of a page. The tone is one of good, busy, bad, idle, warn."""
 
     tone: str
     text: str
@@ -66,7 +66,7 @@ class Header:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Frame:
-    """What every template gets as `frame`.
+    """Value that every template gets as `frame`.
 
     Attributes:
         brand: the installation's name.

@@ -57,7 +57,7 @@ class Problem:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """What the API said to one question. `body` is its JSON; `problem` is there exactly when it refused."""
+    """Response of the API to one request. `body` is its JSON; `problem` is set exactly when it refused."""
 
     status: int
     request_id: str

@@ -1,4 +1,4 @@
-"""What every list page does the same way: its whole choice is in the address, and days count in the reader's zone.
+"""Shared code of list pages: the address holds all filters, and days count in the reader's zone.
 
 A page asks with `find` for what the address chooses, shows what `listed` returns around its rows, and gives the same
 choice as CSV with `csv`.
@@ -46,7 +46,7 @@ DAYS = ("from", "to")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListQuery:
-    """What an address asks of a list.
+    """Query of a list, as the address gives it.
 
     Attributes:
         path: of the list.
@@ -139,7 +139,7 @@ class ListPage(Page):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListResult:
-    """What a list page asked for: its choice, the API's answer, what was asked beside it, the status of the page.
+    """Result of a list page's queries: its filters, the API's answer, the extra answers, the status of the page.
 
     `answer` is None if the API was not asked, because a filter is wrong.
     """
@@ -230,7 +230,7 @@ class ListResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choice:
-    """What a field chooses from: the newest objects of a noun; where there are `more`, `source` suggests others."""
+    """Options of a field: the newest objects of a noun; where there are `more`, `source` suggests others."""
 
     rows: tuple[Mapping[str, Any], ...]
     more: bool

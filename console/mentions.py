@@ -15,7 +15,7 @@ _AMOUNT = re.compile(rf"(?<![\w.,-])(?P<value>\d{{1,60}}\.\d{{1,40}}|\d{{4,60}})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Part:
+class SentencePart:
     """A part of a sentence: words, a moment, or an object with its name and its page, where it has them."""
 
     text: str
@@ -27,15 +27,17 @@ class Part:
 Linked = Callable[[str], str]
 #: Takes whose the object is as well, for pages that are of all organizations.
 LinkedOf = Callable[[str, str | None], str]
-Sentence = tuple[Part, ...]
+Sentence = tuple[SentencePart, ...]
 
 
 def sentence(text: str, names: Mapping[str, str], prefs: Prefs, href: Linked) -> Sentence:
     """Return a sentence in parts."""
     return tuple(
-        Part(text=names.get(each.id, ""), id=ident(each.id), href=href(each.id) if _is_there(each.id, names) else "")
+        SentencePart(
+            text=names.get(each.id, ""), id=ident(each.id), href=href(each.id) if _is_there(each.id, names) else ""
+        )
         if each.id
-        else Part(text=_marked(each.text, prefs), at=moment(each.at, prefs) if each.at else None)
+        else SentencePart(text=_marked(each.text, prefs), at=moment(each.at, prefs) if each.at else None)
         for each in split_mentions(spell_units(text))
     )
 

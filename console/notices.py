@@ -1,4 +1,4 @@
-"""What a page says after a command, once: the address holds a word of this list, and never a text."""
+"""Notices that a page shows once after a command: the address holds a word of this list, and never a text."""
 
 from collections.abc import Mapping
 

@@ -1,4 +1,4 @@
-"""What a browser may do on a page: the Content Security Policy, and the one page that lets others in."""
+"""Content Security Policy of pages, and the one page that also loads Stripe's script."""
 
 from collections.abc import Mapping
 from typing import Final

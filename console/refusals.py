@@ -1,4 +1,4 @@
-"""What the console itself refuses, as the API would."""
+"""Refusals by the console itself, in the form of the API's."""
 
 from collections.abc import Mapping
 

@@ -1,4 +1,4 @@
-"""What every status of every noun is called, how it looks, and what it means to a reader.
+"""Name, look and meaning of every status of every noun.
 
 A status is never shown by colour alone: a tone has a shape, which stands beside the word.
 """

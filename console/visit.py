@@ -39,7 +39,7 @@ from runtime.settings import Settings
 
 @dataclass(frozen=True, slots=True)
 class Console:
-    """What all requests share; `create_console` makes it."""
+    """Objects that all requests share; `create_console` makes it."""
 
     settings: Settings
     api: ASGIApp
@@ -100,12 +100,12 @@ class Visit:
 
     @property
     def organization(self) -> Organization | None:
-        """Whose pages these are; None on the platform's. Known once something was asked."""
+        """Organization that the pages belong to; None on the platform's. Known after the first request to the API."""
         return self._organization
 
     @property
     def scope(self) -> dict[str, str]:
-        """What an operator adds to a list of the API, so that it is of the organization in the address."""
+        """Filter that limits an operator's API lists to the organization in the address."""
         return {"organization_id": self.org_id} if self.me.is_platform and self.org_id else {}
 
     @property

@@ -1,4 +1,4 @@
-"""What waits for the reader, and what is alerted, as home and the platform's overview show it."""
+"""Tasks and alerts of the reader, as home and the platform's overview show them."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace

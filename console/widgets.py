@@ -1,4 +1,4 @@
-"""What the macros of `console/parts` print, as frozen values: a view model holds these, and no half-made HTML.
+"""Frozen values that the macros of `console/parts` print: a view model holds these, and no half-made HTML.
 
 Addresses are made by the view and begin with `/console`, but for those of `External`.
 """

@@ -1,4 +1,4 @@
-"""What people do about each kind of alert, and the page on which that is done."""
+"""Advice on each kind of alert: the action, and the page for it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from domain.messages import texts
 
 @dataclass(frozen=True, slots=True)
 class Advice:
-    """What people do about a kind: `page` is below those of the organization, empty for none, and `label` names it."""
+    """Advice on one kind: `page` is relative to the organization's pages, empty for none, and `label` names it."""
 
     do: str
     page: str = ""

@@ -1,4 +1,4 @@
-"""What pages ask about metrics by `POST /analytics/query`, and how they read the answers."""
+"""Queries of metrics by `POST /analytics/query`, and readers of the answers."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -27,7 +27,7 @@ _ROWS = 2_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chosen:
-    """What the address asks for: the days from the first to the last one, and what they are compared with.
+    """Period that the address names: its first and last day, and the period that it is compared with.
 
     Attributes:
         words: the period, as a title has it; marked for translation.

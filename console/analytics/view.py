@@ -1,4 +1,4 @@
-"""What pages of figures share: figures with their change, tabs, and the balance with its forecast."""
+"""Shared parts of the analytics pages: figures with their change, tabs, and the balance with its forecast."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace

@@ -1,4 +1,4 @@
-"""What goes into a chart and what comes out of it, and the pieces that all forms share."""
+"""Input and output of charts, and the drawing functions that all forms share."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ OTHER = N_("Other")
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """What values are: of a currency; with `%`, ratios; with nothing, numbers."""
+    """Unit of values: a currency's code; `%` for ratios; empty for numbers."""
 
     code: str = ""
     prefs: Prefs = DEFAULT
@@ -77,14 +77,14 @@ class Key:
 
 @dataclass(frozen=True, slots=True)
 class Label:
-    """What stands below a point, mostly nothing; `spare` is left out where there is little room."""
+    """Label below a point, mostly empty; `spare` is left out where there is little room."""
 
     text: str
     spare: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class TableRow:
     """A row of the table: what was drawn above one label."""
 
     label: str
@@ -117,7 +117,7 @@ class Chart:
     along: tuple[Label, ...] = ()
     legend: tuple[Key, ...] = ()
     heads: tuple[str, ...] = ()
-    rows: tuple[Row, ...] = ()
+    rows: tuple[TableRow, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -200,7 +200,7 @@ def plot(content: Markup) -> Markup:
 
 def table(
     labels: Sequence[str], series: Sequence[Series], unit: Unit, head: str
-) -> tuple[tuple[str, ...], tuple[Row, ...]]:
+) -> tuple[tuple[str, ...], tuple[TableRow, ...]]:
     heads: list[str] = [head]
     columns: list[list[str]] = []
     for one in series:
@@ -211,7 +211,7 @@ def table(
             pairs = zip(one.low, one.high, strict=True)
             columns.append(["" if a is None or b is None else _interval(a, b, unit) for a, b in pairs])
     cells = zip(*columns, strict=True) if columns else ((),) * len(labels)
-    return tuple(heads), tuple(Row(label, tuple(row)) for label, row in zip(labels, cells, strict=True))
+    return tuple(heads), tuple(TableRow(label, tuple(row)) for label, row in zip(labels, cells, strict=True))
 
 
 def _cell(value: Decimal | None, unit: Unit, projected: bool) -> str:

@@ -1,1 +1,1 @@
-"""What an organization earns with its agents, and how it is paid out."""
+"""Earnings of an organization from its agents, and their payouts."""

@@ -1,4 +1,4 @@
-"""What the pages before signing in show."""
+"""View models of the pages before signing in."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ class SignIn(FormPage):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mailed(Page):
-    """What is said after an address was given: the same for every address."""
+    """Page after an address was entered: the same for every address."""
 
     email: str
 

@@ -20,13 +20,13 @@ AWAITED = frozenset({A.FUND, A.DELIVER, A.APPROVE, A.VALIDATE, A.RESOLVE})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Line:
+class MovedAmount:
     label: str
     amount: Amount
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Act:
+class OfferedCommand:
     """A command that may be given now.
 
     Attributes:
@@ -49,7 +49,7 @@ class Act:
     kind: str
     title: str
     sentence: str
-    lines: tuple[Line, ...]
+    lines: tuple[MovedAmount, ...]
     href: str
     dialog: str
     delivery: str
@@ -60,7 +60,7 @@ class Act:
 
 def acts(
     escrow: Mapping[str, Any], actions: Mapping[str, Any], prefs: Prefs, here: str, forms: Mapping[str, FormState]
-) -> tuple[Act, ...]:
+) -> tuple[OfferedCommand, ...]:
     """Return what the caller may do now."""
     return tuple(
         act(escrow, each, prefs, here, forms[each["action"]])
@@ -69,11 +69,13 @@ def acts(
     )
 
 
-def act(escrow: Mapping[str, Any], action: Mapping[str, Any], prefs: Prefs, here: str, form: FormState) -> Act:
+def act(
+    escrow: Mapping[str, Any], action: Mapping[str, Any], prefs: Prefs, here: str, form: FormState
+) -> OfferedCommand:
     name, effect = action["action"], action["effect"]
     label, kind, sentence = _words(escrow, name, effect, prefs)
     pending = [each["name"] for each in escrow["milestones"] if each["status"] != "released"]
-    return Act(
+    return OfferedCommand(
         name=name,
         label=label,
         kind=kind,
@@ -89,7 +91,7 @@ def act(escrow: Mapping[str, Any], action: Mapping[str, Any], prefs: Prefs, here
     )
 
 
-def lines(escrow: Mapping[str, Any], effect: Mapping[str, Any], prefs: Prefs) -> tuple[Line, ...]:
+def lines(escrow: Mapping[str, Any], effect: Mapping[str, Any], prefs: Prefs) -> tuple[MovedAmount, ...]:
     """Return what moves: who gets how much, and what stays."""
     payer, agent = escrow["payer_name"], escrow["agent_name"]
     parts = (
@@ -102,7 +104,7 @@ def lines(escrow: Mapping[str, Any], effect: Mapping[str, Any], prefs: Prefs) ->
     if not moved:
         return ()
     return tuple(
-        Line(label=label, amount=amount(value, effect["currency"], prefs))
+        MovedAmount(label=label, amount=amount(value, effect["currency"], prefs))
         for label, value in (*moved, (_("Held afterwards"), effect["held"]))
     )
 

@@ -1,4 +1,4 @@
-"""What the page of one command shows: what it does, in amounts, and the form that gives it."""
+"""Page of one command: its effect in amounts, and its form."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -6,7 +6,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from console.escrow.acts import Act, act
+from console.escrow.acts import OfferedCommand, act
 from console.escrow.one import Dispute, dispute_of
 from console.format import Amount, Prefs, amount, decimal, percent
 from console.forms import FormState
@@ -41,7 +41,7 @@ class Asking(Page):
         available: the payer's credits; None if they are not known or are not asked for.
     """
 
-    act: Act
+    act: OfferedCommand
     back: str
     entry: FormState | None
     known: bool

@@ -1,4 +1,4 @@
-"""What each command's form holds, and what the API is sent for it."""
+"""Fields of each command's form, and the API request that it makes."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""What the page of one escrow shows: how it stands, who acts next, and everything that led there."""
+"""Page of one escrow: its state, who acts next, and its timeline."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from typing import Any
 
 from console.charts import Segment, segments
 from console.escrow import progress
-from console.escrow.acts import AWAITED, Act, acts
+from console.escrow.acts import AWAITED, OfferedCommand, acts
 from console.escrow.progress import Due, Stage
 from console.escrow.steps import steps, who
 from console.escrow.terms import Fact, terms
@@ -95,7 +95,7 @@ class Dispute:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class One(FormPage):
+class EscrowPage(FormPage):
     id: Ident
     status: Status
     story: str
@@ -103,7 +103,7 @@ class One(FormPage):
     next: str
     for_me: bool
     due: tuple[Due, ...]
-    acts: tuple[Act, ...]
+    acts: tuple[OfferedCommand, ...]
     price: Amount
     granted: Amount | None
     bar: tuple[Segment, ...]
@@ -129,8 +129,8 @@ class One(FormPage):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Around:
-    """What a page knows beside the API's answers.
+class PageContext:
+    """Context of a page, apart from the API's answers.
 
     Attributes:
         prefs: how the reader reads.
@@ -153,13 +153,15 @@ class Around:
     run: str = ""
 
 
-def _timeline(answer: Answer, escrow: Mapping[str, Any], around: Around) -> tuple[Step, ...]:
+def _timeline(answer: Answer, escrow: Mapping[str, Any], around: PageContext) -> tuple[Step, ...]:
     by_payee = around.reader == escrow["payee_org_id"] != escrow["payer_org_id"]
     events = answer.body["data"] if answered(answer) else ()
     return steps(events, escrow, around.prefs, around.transfers, by_payee=by_payee)
 
 
-def page(answers: Mapping[str, Answer], form: FormState, forms: Mapping[str, FormState], around: Around) -> One:
+def page(
+    answers: Mapping[str, Answer], form: FormState, forms: Mapping[str, FormState], around: PageContext
+) -> EscrowPage:
     """Return the page of one escrow."""
     escrow, prefs = answers["escrow"].need(), around.prefs
     actions = answers["actions"].body if answers["actions"].ok else {"actions": []}
@@ -167,7 +169,7 @@ def page(answers: Mapping[str, Answer], form: FormState, forms: Mapping[str, For
     timeline, contract = answers["timeline"], answers["contract"]
     allowed = acts(escrow, actions, prefs, here, forms)
     threshold, score = escrow["validation_threshold"], escrow["validation_score"]
-    return One(
+    return EscrowPage(
         title=escrow["title"],
         id=ident(escrow["id"]),
         crumbs=(Link(label=_("Escrows"), href=around.list),),
@@ -213,7 +215,7 @@ def page(answers: Mapping[str, Answer], form: FormState, forms: Mapping[str, For
     )
 
 
-def _waits(act: Act, escrow: Mapping[str, Any], now: datetime) -> bool:
+def _waits(act: OfferedCommand, escrow: Mapping[str, Any], now: datetime) -> bool:
     """Return whether an escrow waits for who may give a command; a delivery that replaces another is not waited for."""
     if act.name == EscrowAction.VALIDATE:
         return escrow["validation_threshold"] is not None and escrow["validation_score"] is None

@@ -26,7 +26,7 @@ class Stage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Due:
-    """What happens if nobody acts: `then` is a text for translation with `values`, and `%(time)s` and `%(left)s`."""
+    """Effect of a deadline if nobody acts: `then` is a text to translate with `values`, `%(time)s` and `%(left)s`."""
 
     at: Moment
     left: str

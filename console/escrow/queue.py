@@ -1,4 +1,4 @@
-"""What waits for an arbiter or a validator, the most urgent first."""
+"""Queues of escrows that wait for an arbiter or a validator, the most urgent first."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from console.widgets import Failed, Page
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
+class QueueRow:
     """One escrow. `said` is what is known of it: the score so far, or how much evidence there is."""
 
     href: str
@@ -34,14 +34,14 @@ class Queue(Page):
     lead: str
     said: str
     nothing: str
-    rows: tuple[Row, ...]
+    rows: tuple[QueueRow, ...]
     more: bool
     failed: Failed | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kind:
-    """What a queue is of.
+    """Kind of a queue.
 
     Attributes:
         status: of its escrows.
@@ -95,9 +95,9 @@ def _due(escrow: Mapping[str, Any]) -> datetime:
     return local_time(at)
 
 
-def _row(escrow: Mapping[str, Any], prefs: Prefs, now: datetime, base: str) -> Row:
+def _row(escrow: Mapping[str, Any], prefs: Prefs, now: datetime, base: str) -> QueueRow:
     due = _due(escrow)
-    return Row(
+    return QueueRow(
         href=f"{base}/{escrow['id']}",
         title=escrow["title"],
         payer=escrow["payer_name"],

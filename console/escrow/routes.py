@@ -71,7 +71,7 @@ async def show_one(visit: Visit, form: FormState | None = None, status: int = 20
     )
     visit.owned(answers["escrow"].need(), *_SIDES)
     answers["timeline"] = await lists.whole(visit, f"/escrows/{escrow_id}/timeline", answers["timeline"])
-    around = one.Around(
+    around = one.PageContext(
         prefs=visit.choices.prefs,
         now=datetime.now(UTC),
         list=_base(visit),

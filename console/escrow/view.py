@@ -1,4 +1,4 @@
-"""What the list of escrows shows: tabs with counts, filters, and rows."""
+"""List of escrows: tabs with counts, filters, and rows."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -48,7 +48,7 @@ NO_RUNS: Mapping[str, str] = {}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
+class EscrowRow:
     """One escrow. `until` is when something happens by itself; `run` is empty for all but operators."""
 
     href: str
@@ -69,7 +69,7 @@ class Escrows(ListPage):
     hidden: tuple[tuple[str, str], ...]
     across: bool
     has_runs: bool
-    rows: tuple[Row, ...]
+    rows: tuple[EscrowRow, ...]
 
 
 def page(
@@ -109,9 +109,9 @@ def _tabs(
     return tuple(found)
 
 
-def row(escrow: Mapping[str, Any], prefs: Prefs, base: str, run: str = "") -> Row:
+def row(escrow: Mapping[str, Any], prefs: Prefs, base: str, run: str = "") -> EscrowRow:
     due = next_moment(escrow)
-    return Row(
+    return EscrowRow(
         href=f"{base}/{escrow['id']}",
         title=escrow["title"],
         status=status_of("escrow", escrow["status"]),

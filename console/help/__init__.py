@@ -1,1 +1,1 @@
-"""What every status means."""
+"""Help page: the meaning of every status."""

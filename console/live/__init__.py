@@ -1,1 +1,1 @@
-"""What changes while a page is open."""
+"""Updates of a page while it is open."""

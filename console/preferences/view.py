@@ -1,4 +1,4 @@
-"""What the preferences page shows."""
+"""View model of the preferences page."""
 
 from dataclasses import dataclass
 

@@ -1,1 +1,1 @@
-"""What agents return on what they cost, and the revenue that it counts."""
+"""Return of agents on their cost, and the revenue that it counts."""

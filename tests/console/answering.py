@@ -1,4 +1,4 @@
-"""What the API answers a page that is tested without it."""
+"""Answers of the API for pages that are tested without it."""
 
 from console.gateway import Answer, Problem
 

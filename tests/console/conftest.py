@@ -162,7 +162,7 @@ async def objects(
     stranger: Tenant,  # noqa: F811
     database: Database,  # noqa: F811
 ) -> dict[str, str]:
-    """What stands for the names in braces of `table.py`: an id of each noun that has a page."""
+    """Return values for the names in braces of `table.py`: an id of each noun that has a page."""
     body = {"organization_id": tenant.org_id, "amount": "100.00", "source": "promotion"}
     good(await operator.post("/credits/grants", body, key=new_key()), 201)
     ids = await _escrows(tenant, operator, database) | await _payments(tenant, database) | await _of_work(tenant)
@@ -229,7 +229,7 @@ async def _bought(tenant: Tenant, seller: Tenant) -> dict[str, str]:  # noqa: F8
 
 
 async def _used(tenant: Tenant, operator: Caller) -> str:  # noqa: F811
-    """Have the agent use credits, and return some of it."""
+    """Use credits as the agent, refund some, and return the use's id."""
     used = {"action": "generate_content", "amount": "4.50", "metadata": {"model": "gpt-4o", "topic": "<tides>"}}
     use = good(await tenant.agent.post("/credits/use", used, key=new_key()), 201)["id"]
     good(await operator.post(f"/credits/spends/{use}/refunds", {"amount": "1.50"}, key=new_key()), 201)

@@ -11,7 +11,7 @@ LANDMARKS = ("header", "main", "footer")
 
 @dataclass
 class Found:
-    """What a page has, and what is wrong with it."""
+    """Content of a page, and its problems."""
 
     problems: list[str] = field(default_factory=list)
     ids: list[str] = field(default_factory=list)

@@ -1,4 +1,4 @@
-"""What becomes of a command: done once, refused in its form, or not known yet and asked again with the same key."""
+"""Outcomes of a command: done once, refused in its form, or unknown and retried with the same key."""
 
 import re
 from typing import Any

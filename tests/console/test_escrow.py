@@ -111,7 +111,7 @@ def allowed(name: str, **changes: Any) -> dict[str, Any]:
     return {"action": name, "allowed": True, "reason": None, "effect": effect(**changes)}
 
 
-def shown(*actions: dict[str, Any], **changes: Any) -> one.One:
+def shown(*actions: dict[str, Any], **changes: Any) -> one.EscrowPage:
     answers = {
         "escrow": said({**ESCROW, **changes}),
         "actions": said({"actions": list(actions)}),
@@ -121,12 +121,12 @@ def shown(*actions: dict[str, Any], **changes: Any) -> one.One:
     return page_of(answers)
 
 
-def page_of(answers: dict[str, Answer]) -> one.One:
-    around = one.Around(prefs=Prefs(), now=NOW, list=LIST)
+def page_of(answers: dict[str, Answer]) -> one.EscrowPage:
+    around = one.PageContext(prefs=Prefs(), now=NOW, list=LIST)
     return one.page(answers, blank(), {name: blank() for name in EscrowAction}, around)
 
 
-def act(name: str, *, escrow: dict[str, Any] = ESCROW, **changes: Any) -> acts.Act:
+def act(name: str, *, escrow: dict[str, Any] = ESCROW, **changes: Any) -> acts.OfferedCommand:
     return acts.act(escrow, allowed(name, **changes), Prefs(), f"{LIST}/{ID}", blank())
 
 

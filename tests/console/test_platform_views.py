@@ -1,4 +1,4 @@
-"""What operators' pages make of answers: nothing there, not answered, and each state."""
+"""Views of operators' pages: empty answers, failed answers, and each state."""
 
 import re
 from datetime import UTC, datetime

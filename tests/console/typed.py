@@ -1,4 +1,4 @@
-"""What is typed into each form of the console that takes texts: what makes it whole, and where each text is shown."""
+"""Texts to type into each form of the console: values that make it valid, and the page that shows each text."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field

@@ -1,1 +1,1 @@
-"""What waits for a second operator."""
+"""Approvals that wait for a second operator."""

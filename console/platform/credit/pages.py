@@ -25,7 +25,7 @@ _NOTE = N_("A grant cannot be reversed. A large one needs two operators.")
 GRANTS = Noun("/credits/grants", at="/credits", title=N_("Credits"), folder="platform/credit", site=operators)
 
 
-def beside(visit: Visit) -> dict[str, Wanted]:
+def extra_queries(visit: Visit) -> dict[str, Wanted]:
     chosen = visit.chosen("organization_id")
     lots: dict[str, Wanted] = {"lots": ("/credits/lots", {**chosen, "limit": 50})} if chosen else {}
     return {"costs": ("/credits/costs", {}), **lots}
@@ -110,7 +110,7 @@ GRANTS.list(
     amount("max_amount", N_("At most, in credits")),
     days=True,
     values=of_list,
-    extra=beside,
+    extra=extra_queries,
     create="",
 )
 GRANTS.add("/credits/grants", grant, *COMMAND)

@@ -58,7 +58,7 @@ def tabs(visit: Visit) -> tuple[Tab, ...]:
     )
 
 
-def beside(visit: Visit) -> dict[str, Wanted]:
+def extra_queries(visit: Visit) -> dict[str, Wanted]:
     query: Query = {"status": _status(visit), "limit": 50, **visit.chosen("provider")}
     return {"differences": (_DIFFERENCES, query), "config": ("/billing/config", {})}
 
@@ -153,7 +153,7 @@ RUNS.list(
         "provider", N_("Provider"), (("", N_("Any")), *((name, company(name)) for name in PROVIDERS if name != CREDITS))
     ),
     values=of_list,
-    extra=beside,
+    extra=extra_queries,
     create="",
     around=tabs,
 )

@@ -50,7 +50,7 @@ _WIDE = """() => [...document.querySelectorAll("body *")]
 
 @dataclass
 class Heard:
-    """What a window said while its pages ran: errors of scripts and of the policy, requests that failed or left."""
+    """Log of a window while its pages ran: errors of scripts and of the policy, requests that failed or left."""
 
     home: str
     complaints: list[str] = field(default_factory=list)

@@ -197,7 +197,7 @@ async def organization(world: World) -> str:
 
 
 async def _offered(world: World, **offer: object) -> str:
-    """Have the studio sell an agent."""
+    """Create an agent that the studio sells."""
     made: str = good(await world.studio.post("/agents", {"name": "For sale"}), 201)["id"]
     good(await world.studio.put(f"/marketplace/agents/{made}", offer))
     return made

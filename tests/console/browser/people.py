@@ -78,7 +78,7 @@ class Person:
 
     @property
     def main(self) -> Locator:
-        """What the page holds, or the dialog that is open over it."""
+        """Main part of the page, or the dialog that is open over it."""
         return self.page.locator("dialog[open], body:not(:has(dialog[open])) main")
 
     async def go(self, path: str) -> None:
@@ -115,7 +115,7 @@ class Person:
             await self.write(name.replace("_", " "), text)
         await self.press(label or asked)
 
-    async def told(self, notice: str) -> None:
+    async def sees_notice(self, notice: str) -> None:
         """Wait until the page says that a command was done."""
         await expect(self.page.locator("[data-done]")).to_contain_text(notice)
 
@@ -197,7 +197,7 @@ def path_of(page: Page) -> str:
 
 
 async def funded(buyer: Company, seller: Company, price: str, title: str = "Read the quarter") -> str:
-    """Have work awarded and funded from credits, and return its escrow; the payer's owner signs."""
+    """Award work, fund it from credits, and return its escrow; the payer's owner signs."""
     agent, _ = await agent_of(seller)
     award = {"agent_id": agent, "title": title, "price": price, "currency": "CREDIT"}
     signs = {"validation_threshold": "0.80", "signatories": ["owner"], "required_signatures": 1}
@@ -209,7 +209,7 @@ async def funded(buyer: Company, seller: Company, price: str, title: str = "Read
 
 
 async def delivered(buyer: Company, seller: Company, price: str, title: str = "Read the quarter") -> str:
-    """Have work awarded, funded from credits and delivered, and return its escrow; the payer's owner signs."""
+    """Award work, fund it from credits, deliver it, and return its escrow; the payer's owner signs."""
     escrow = await funded(buyer, seller, price, title)
     good(await seller.people["owner"].post(f"/escrows/{escrow}/delivery", {"artifacts": [], "note": "Done"}))
     return escrow

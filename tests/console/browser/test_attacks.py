@@ -1,4 +1,4 @@
-"""What others write stays text, forms of other sites reach nothing, and one form moves money once."""
+"""Attacks: texts of others stay text, forms of other sites reach nothing, and one form moves money once."""
 
 import asyncio
 import threading

@@ -17,14 +17,14 @@ async def test_a_dispute_is_split_as_it_was_previewed(world, open_window):
         payee = await at(seller.people["owner"], f"{seller.base}/escrows/{escrow}")
         await payee.stay()
         await payer.command("Dispute", Reason="A third of it is wrong")
-        await payer.told("Dispute opened. The money is held until an arbiter decides.")
+        await payer.sees_notice("Dispute opened. The money is held until an arbiter decides.")
         await payee.sees("A third of it is wrong")
         await payee.stayed()
         await payee.command("Add evidence", What_it_shows="It is as agreed", Links="https://files.test/proof.pdf")
-        await payee.told("Evidence added.")
+        await payee.sees_notice("Evidence added.")
         await payer.sees("It is as agreed")
         await payer.command("Add evidence", What_it_shows="Page four is not")
-        await payer.told("Evidence added.")
+        await payer.sees_notice("Evidence added.")
         arbiter = await at(world.arbiter, "/console/platform/decisions")
         await payer.sees(
             "Disputed You are here", "Both parties can add evidence. Then an arbiter decides.", "If nobody acts:"
@@ -39,7 +39,7 @@ async def test_a_dispute_is_split_as_it_was_previewed(world, open_window):
         effect = next(each["effect"] for each in good(asked)["actions"] if each["action"] == "resolve")
         await arbiter.sees(*(amount(effect[part], "CREDIT").number for part in ("to_agent", "commission", "to_payer")))
         await arbiter.press("Decide: 33.3% to the payee")
-        await arbiter.told("Decision recorded. The held amount is divided.")
+        await arbiter.sees_notice("Decision recorded. The held amount is divided.")
 
         for side in (payer, payee):
             await side.page.reload()
@@ -61,7 +61,7 @@ async def test_asked_and_granted_the_escrow_is_cancelled(world, open_window):
         await payer.command("Request cancellation", Reason="It is not needed any more")
         await payee.sees("requests cancellation")
         await payee.command("Accept cancellation")
-        await payee.told("Escrow updated.")
+        await payee.sees_notice("Escrow updated.")
 
         await payer.sees("Cancelled")
         await expect(await payer.credits()).to_contain_text("100.00")

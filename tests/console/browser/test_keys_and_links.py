@@ -29,7 +29,7 @@ async def test_a_key_is_seen_once_and_its_revocation_signs_its_window_out(world,
         row = owner.page.get_by_role("row", name=re.compile("temporary"))
         await owner.hands.press(row.get_by_role("link", name=re.compile("Revoke")))
         await owner.press("Revoke key")
-        await owner.told("Key revoked. It stopped working.")
+        await owner.sees_notice("Key revoked. It stopped working.")
 
         # By itself, since its stream ends with the key.
         await temporary.page.wait_for_url(re.compile("/console/sign-in"))

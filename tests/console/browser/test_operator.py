@@ -34,7 +34,7 @@ async def test_an_operator_books_a_planted_difference(world, open_window):
         await operator.sees("Booked here", "nothing", f"Listed by {made['provider']}", "9.41")
         await operator.write("Reason", "The webhook was lost")
         await operator.press("Book the correction")
-        await operator.told("Correction booked. The books now agree with the provider.")
+        await operator.sees_notice("Correction booked. The books now agree with the provider.")
         await operator.sees("The webhook was lost", "Transfer of the correction")
 
         await operator.go(f"/console/platform/clearing/{made['provider']}")

@@ -38,7 +38,7 @@ async def test_a_colleague_is_invited_enters_and_signs_in_again_by_mail(world: W
         await owner.write("E-mail address", address)
         await owner.choose("Role", "Finance: payments, invoices, payouts and limits")
         await owner.press("Send invitation")
-        await owner.told("Invitation sent by mail.")
+        await owner.sees_notice("Invitation sent by mail.")
         row = owner.page.get_by_role("row", name=re.compile(re.escape(address)))
         await expect(row).to_contain_text("Invited")
 
@@ -63,7 +63,7 @@ async def test_a_colleague_is_invited_enters_and_signs_in_again_by_mail(world: W
         await expect(row).to_contain_text("Active")
         await owner.hands.press(row.get_by_role("link", name=re.compile("Revoke")))
         await owner.press("Revoke")
-        await owner.told("All keys, sessions and links of this name have ended.")
+        await owner.sees_notice("All keys, sessions and links of this name have ended.")
         maria.heard.expected.add(401)
         await maria.page.goto(maria.console_url)
         await expect(maria.page.locator("main")).to_contain_text("Mail me a link")

@@ -30,7 +30,7 @@ async def test_a_slot_makes_room_for_one_project_more(world, open_window):
         await owner.write("Name", "First")
         await owner.press("Create project")
         await owner.press("Deploy first")
-        await owner.told("Project deployed.")
+        await owner.sees_notice("Project deployed.")
         await owner.sees("1 of 1 projects, 1 of 1 deployed.")
         await owner.press("Create project", link=True)
         room = owner.main.get_by_role("heading", name="Project limit reached")
@@ -59,7 +59,7 @@ async def test_a_slot_makes_room_for_one_project_more(world, open_window):
         await owner.write("Name", "Second")
         await owner.press("Create project")
         await owner.press("Deploy second")
-        await owner.told("Project deployed.")
+        await owner.sees_notice("Project deployed.")
         await owner.sees("2 of 2 projects, 2 of 2 deployed.", "in a slot")
         assert owner.window.heard.complaints == []
 

@@ -22,7 +22,7 @@ async def test_a_part_of_a_top_up_is_refunded_as_previewed(world, open_window):
         await owner.sees("Clawed back", "40.00 credits")
         await owner.write("Reason", "Not needed")
         await owner.press("Refund 3.76\N{NO-BREAK SPACE}USD")
-        await owner.told("Refund created. It is on its way to the payer.")
+        await owner.sees_notice("Refund created. It is on its way to the payer.")
 
         await owner.sees("Partially refunded", "Not needed")
         await expect(await owner.credits()).to_contain_text("60.00")
@@ -42,7 +42,7 @@ async def test_evidence_is_read_again_before_it_is_given_to_the_platform(world, 
         await owner.press("Review")
         await owner.sees("They used it: <b>see the log</b>")
         await owner.press("Send to the platform")
-        await owner.told("Evidence saved. The platform reviews it and answers the bank.")
+        await owner.sees_notice("Evidence saved. The platform reviews it and answers the bank.")
 
         await owner.sees("They used it: <b>see the log</b>", "The platform answers the bank.")
         await expect(owner.main.get_by_role("link", name=re.compile("Add evidence"))).to_have_count(1)

@@ -128,7 +128,7 @@ async def test_coins_buy_credits_when_the_network_has_confirmed_them(world, open
         await owner.tick(re.compile("^BTC"))
         await owner.press("Continue")
         await owner.hands.press(owner.main.get_by_role("button", name=re.compile("^Pay ")))
-        await owner.told("Send the coins to the address below.")
+        await owner.sees_notice("Send the coins to the address below.")
         await expect(owner.page.get_by_role("img", name=re.compile("QR code"))).to_be_visible()
         await owner.stay()
         payment = path_of(owner.page).rpartition("/")[2]

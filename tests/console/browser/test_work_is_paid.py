@@ -35,7 +35,7 @@ async def test_work_is_paid_when_two_people_have_signed(world, open_window, way)
             f"Hire {name} and pay 40.00 credits into escrow?", "40.00 credits will be moved from your credits"
         )
         await owner.press("Hire and pay 40.00\N{NO-BREAK SPACE}credits")
-        await owner.told("The money is in escrow.")
+        await owner.sees_notice("The money is in escrow.")
         path = path_of(owner.page)
         escrow = path.rpartition("/")[2]
         await owner.sees("Signatures: 0 of 2")
@@ -44,14 +44,14 @@ async def test_work_is_paid_when_two_people_have_signed(world, open_window, way)
 
         author = await at(seller.people["owner"], f"{seller.base}/escrows/{escrow}")
         await author.command("Deliver", What_you_deliver="https://files.test/report.pdf", Note="All four chapters")
-        await author.told("Work delivered.")
+        await author.sees_notice("Work delivered.")
         await author.stay()
         await owner.sees("All four chapters")
 
         for role, label in (("admin", "Sign"), ("finance", "Sign and release")):
             signer = await at(buyer.people[role], path)
             await signer.command(label)
-            await signer.told("You have signed.")
+            await signer.sees_notice("You have signed.")
 
         for side in (owner, author):
             await side.sees("Signatures: 2 of 2", "Released")
@@ -67,7 +67,7 @@ async def test_work_is_paid_when_two_people_have_signed(world, open_window, way)
         await owner.hands.tick(owner.main.get_by_role("group", name="Quality").get_by_label("4"))
         await owner.write("Comment", "On time.")
         await owner.press("Submit rating")
-        await owner.told("Thank you. Rating saved.")
+        await owner.sees_notice("Thank you. Rating saved.")
         await owner.sees("Quality", "4 of 5", "On time.", "A rating can be changed once")
     settled = good(await buyer.people["owner"].get(f"/escrows/{escrow}"))
     assert (settled["status"], settled["released_amount"], settled["commission_amount"]) == (
@@ -115,10 +115,10 @@ async def test_an_escrow_is_funded_by_card_and_paid_by_milestones(world, open_wi
             await author.choose("Milestone", milestone)
             await author.write("What you deliver", f"https://files.test/{file}")
             await author.press("Deliver")
-            await author.told("Work delivered.")
+            await author.sees_notice("Work delivered.")
             await owner.sees(file)
             await owner.command("Sign and release")
-            await owner.told("You have signed.")
+            await owner.sees_notice("You have signed.")
             await author.sees(paid)
         for side in (owner, author):
             await side.sees("Released")
