@@ -344,7 +344,7 @@ FORMS = (
         "owner",
         whole={"subject": "run", "subject_id": "run-#", "currency": "CREDIT", "time_zone": "UTC", "week_amount": "5"},
         shown={"subject_id": "", "reason": ""},
-        checked=each("time_zone", "per_spend", "thresholds", *_POOLS, *_WINDOW),
+        checked=each("per_spend", "thresholds", *_POOLS, *_WINDOW),
     ),
     Typed(
         "/console/{org}/budgets/{budget}/change",
@@ -374,7 +374,7 @@ FORMS = (
         "owner",
         whole={"subject": "run", "subject_id": "run-#", "currency": "CREDIT", "time_zone": "UTC", "month_amount": "5"},
         shown={"subject_id": "", "reason": ""},
-        checked=each("time_zone", "per_spend", "thresholds", *_WINDOW),
+        checked=each("per_spend", "thresholds", *_WINDOW),
     ),
     Typed(
         "/console/{org}/limits/{control}/change",
