@@ -46,7 +46,10 @@ def messages(source: str) -> Iterator[str]:
     for node in ast.walk(tree):
         match node:
             case ast.Constant(value=str(text)) if id(node) not in docs and " " in text.strip():
-                yield text
+                # Names of fields and of kinds are pinned: placeholders, and lists of dotted names.
+                words = re.sub(r"%\(\w+\)s|\b\w+[._]\w[\w.]*", "", text)
+                if " " in words.strip():
+                    yield words
 
 
 def of_template(source: str) -> Iterator[str]:
