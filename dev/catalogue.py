@@ -78,10 +78,11 @@ def missing(catalogue: Catalog) -> list[Any]:
 
 
 def save(language: str, catalogue: Catalog) -> None:
-    """Write the file of a language, without lines that change with each run."""
+    """Write the file of a language, without a header that changes with each run."""
     LOCALE.mkdir(exist_ok=True)
     with (LOCALE / f"{language}.po").open("wb") as file:
-        write_po(file, catalogue, width=0, no_location=True, omit_header=False, sort_output=False)
+        file.write(b"# Texts of the console; `python -m dev.catalogue` adds those that are new.\n\n")
+        write_po(file, catalogue, width=0, no_location=True, omit_header=True, sort_output=False)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

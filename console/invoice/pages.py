@@ -134,7 +134,8 @@ def _due(invoice: Json) -> tuple[tuple[str, str], ...]:
 def _issued(invoice: Json) -> tuple[tuple[str, str], ...]:
     net = money(invoice["subtotal"], invoice["currency"])
     due = FILTERS["day"](invoice["due_at"])
-    return ((_("To"), invoice["billed_to"]["name"]), (_("Sum of the lines"), net), (_("Due, as of the draft"), due))
+    facts = (_("Billed to"), invoice["billed_to"]["name"]), (_("Sum of the lines"), net)
+    return (*facts, (_("Due, as of the draft"), due))
 
 
 def _noun(site: Site) -> Noun:
