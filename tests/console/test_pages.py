@@ -261,7 +261,8 @@ async def test_language_and_zone_are_kept_with_the_person_and_the_rest_in_the_br
     for each in (visitor, elsewhere):
         await each.browser.aclose()
     for page in (first, second):
-        assert "Times in Europe/Vienna" in page
+        assert "Zeiten in Europe/Vienna" in page
+        assert '<html lang="de"' in page
         assert '<option value="de_AT" selected>' in page
     assert 'data-theme="dark"' in first
     assert 'data-shortcuts="off"' in first
