@@ -179,13 +179,11 @@ def items(value: Mapping[str, Any]) -> Sequence[tuple[str, Any]]:
 count, day, month = (_of_prefs(write) for write in (written.count, written.day, written.month))
 
 FILTERS: Mapping[str, Callable[..., Any]] = {
-    "amount": amount,
     "money": money,
     "moment": moment,
     "relative": relative,
     "ident": ident,
     "status": status,
-    "statuses": statuses,
     "mentioned": mentioned,
     "past": past,
     "actor": actor_named,
@@ -210,7 +208,6 @@ FILTERS: Mapping[str, Callable[..., Any]] = {
     "number": _of_prefs(written.number),
     "percent": _of_prefs(written.percent),
     "day": day,
-    "short_day": _of_prefs(written.short_day),
     "month": month,
     "period": _of_prefs(written.period),
     "service_period": _of_prefs(written.service_period),

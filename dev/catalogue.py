@@ -82,7 +82,7 @@ def save(language: str, catalogue: Catalog) -> None:
     LOCALE.mkdir(exist_ok=True)
     with (LOCALE / f"{language}.po").open("wb") as file:
         file.write(b"# Texts of the console; `python -m dev.catalogue` adds those that are new.\n\n")
-        write_po(file, catalogue, width=0, no_location=True, omit_header=True, sort_output=False)
+        write_po(file, catalogue, width=0, no_location=True, omit_header=True, sort_output=True)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -17,7 +17,6 @@ from console.routing import tenant
 from console.texts import N_, gettext
 from console.transaction import facts
 from console.visit import Visit
-from console.waiting import ACTS
 from console.widgets import Page, Tab
 from domain.common.access import Permission
 
@@ -27,6 +26,22 @@ _SPENT = 6
 
 Json = Mapping[str, Any]
 
+#: By the kind of a task: what is to be done, and the noun whose page it is done on.
+ACTS: Mapping[str, tuple[str, str]] = {
+    "to_accept": (N_("Accept terms"), "contracts"),
+    "to_fund": (N_("Fund"), "escrows"),
+    "to_deliver": (N_("Deliver"), "escrows"),
+    "to_sign": (N_("Sign delivery"), "escrows"),
+    "to_score": (N_("Score delivery"), "escrows"),
+    "to_decide": (N_("Decide"), "escrows"),
+    "to_approve": (N_("Approve purchase"), "purchases"),
+    "allocation": (N_("Accept daily budgets"), "allocations"),
+    "to_confirm": (N_("Confirm revenue"), "returns/revenue"),
+    "evidence_due": (N_("Send evidence"), "disputes"),
+    "invoice_due": (N_("Pay"), "invoices"),
+    "difference": (N_("Resolve discrepancy"), "reconciliation/differences"),
+    "alert": (N_("Review alert"), "alerts"),
+}
 #: The words of the parts of what is spent.
 PARTS = {
     "uses": N_("Uses"),
