@@ -318,4 +318,5 @@ async def test_cost_of_a_spend_does_not_depend_on_the_number_of_controls(fresh_d
                 read[name].append(min(blocks))
         await books.assert_proven()
     await owner.close()
-    assert all(many <= few + 40 for few, many in read.values()), read
+    # Each index is a level higher at 20,000, which adds a page to a look-up; a scan of the table reads over 500.
+    assert all(many <= 2 * few for few, many in read.values()), read
