@@ -98,7 +98,6 @@ class Failed:
     title: str
     request_id: str
     again: str
-    sentence: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -36,6 +36,7 @@ def _of(path: Path, method: str, keywords: Mapping[str, Any]) -> Iterator[str | 
 
 def texts() -> Sequence[Text]:
     """Return the texts of the console in a stable order, each once."""
+    from console.format import TITLES
     from console.notices import NOTICES
 
     found: dict[Any, None] = {}
@@ -47,7 +48,7 @@ def texts() -> Sequence[Text]:
             found[text if isinstance(text, str) else (text[0], text[1])] = None
     for text in _of(CONSOLE / "status.py", "python", STATUSES):
         found |= dict.fromkeys(text if isinstance(text, tuple) else (text,))
-    return tuple(found | dict.fromkeys(sentence for _tone, sentence in NOTICES.values()))
+    return tuple(found | dict.fromkeys((*TITLES, *(sentence for _tone, sentence in NOTICES.values()))))
 
 
 def kept(language: str) -> Catalog:
