@@ -202,6 +202,9 @@ async def _page(request: Request, answer: Answer) -> Response:
     if reaction is Reaction.SIGN_IN:
         return await _on_sign_in(request, SignInNeeded(ended=True))
     title, sentence = words_of(reaction)
+    visit: Visit | None = request.scope.get("console.visit")
+    if reaction is Reaction.UNKNOWN and not (visit and visit.api.is_commanded):
+        title, sentence = _("Not available right now"), _("Nothing was done. Try again in a moment.")
     again, label = _going_on(request, reaction)
     page = ProblemPage(
         title=title,

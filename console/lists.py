@@ -20,7 +20,7 @@ from console.arrival import came_from
 from console.format import Prefs, count, short_id
 from console.forms import FormState, at_fields, query_form
 from console.gateway import Answer, Problem, Query, Refused, Wanted, request_id_of
-from console.picker import NAMES
+from console.picker import NAMES, Sources
 from console.problems import Reaction, reaction_to
 from console.refusals import not_found
 from console.texts import _
@@ -403,22 +403,27 @@ async def row_of(visit: Visit, path: str, key: str = "id") -> Mapping[str, Any]:
     raise Refused(not_found(visit.request))
 
 
-async def choice(visit: Visit, noun: str, chosen: str, **query: str) -> Choice:
-    """Return what a form has to choose from: the newest of a noun, and the one that is chosen already.
+async def choices(visit: Visit, sources: Sources, form: FormState) -> dict[str, Choice]:
+    """Return what the fields of a form have to choose from: the newest of a noun, and the one that is chosen already.
 
-    However many there are, one page of them is read. Others are picked by their names.
+    However many there are, one page of each is read. Others are picked by their names.
     """
-    given = {name: value for name, value in query.items() if value}
-    wanted: dict[str, Wanted] = {"newest": (f"/{noun}", {"limit": _CHOICES, **given})}
-    if is_id(chosen, chosen.rpartition("_")[0]):
-        wanted["chosen"] = (f"/{noun}/{chosen}", {})
-    answers = await visit.ask_all(**wanted)
-    newest, own = answers["newest"], answers.get("chosen")
-    found: list[Mapping[str, Any]] = newest.body["data"] if newest.ok else []
-    if own is not None and own.ok and all(each["id"] != chosen for each in found):
-        found = [own.body, *found]
-    more = not newest.ok or newest.body["next_cursor"] is not None
-    return Choice(rows=tuple(found), more=more, noun=noun, source=f"{visit.base}/pick/{noun}")
+    whose = {"organization_id": visit.org_id} if visit.org_id else {}
+    wanted: dict[str, Wanted] = {
+        f"{noun} {query}": (f"/{noun}", {"limit": _CHOICES, **whose, **query}) for noun, query in sources.values()
+    }
+    chosen = {name: form.value(name) for name in sources}
+    wanted |= {id: (f"/{sources[name][0]}/{id}", {}) for name, id in chosen.items() if is_id(id, id.rpartition("_")[0])}
+    answers = await visit.ask_all(**wanted) if wanted else {}
+    found = {}
+    for name, (noun, query) in sources.items():
+        newest, own = answers[f"{noun} {query}"], answers.get(chosen[name])
+        rows: list[Mapping[str, Any]] = newest.body["data"] if newest.ok else []
+        if own is not None and own.ok and all(each["id"] != own.body["id"] for each in rows):
+            rows = [own.body, *rows]
+        more = not newest.ok or newest.body["next_cursor"] is not None
+        found[name] = Choice(rows=tuple(rows), more=more, noun=noun, source=f"{visit.base}/pick/{noun}")
+    return found
 
 
 async def whole(visit: Visit, path: str, first: Answer, **query: str) -> Answer:

@@ -18,6 +18,7 @@ from console.forms import Form, FormState, blank, corrected, read_form, with_sum
 from console.gateway import Answer, Query, Wanted
 from console.lists import ListResult, ListView
 from console.noun_page import Filter, FormPage, ListPage, ObjectPage, Tabs, shown_filters, tabs_of
+from console.picker import Sources
 from console.routing import COMMAND, anyone, tenant
 from console.texts import _, gettext
 from console.visit import Visit
@@ -44,8 +45,6 @@ Begins = Callable[[Visit], Awaitable[FormState]]
 Body = Callable[[Form], Json]
 #: Returns fields of the page that asks before a command, such as `effect`, of its object.
 OfQuestion = Callable[[Visit, Json], Awaitable[Json]]
-#: The lists that fields choose from: a noun of `lists.choice` and a query, by the field.
-Sources = Mapping[str, tuple[str, Mapping[str, str]]]
 NO_OBJECT: Json = {}
 
 
@@ -363,10 +362,6 @@ class Noun:
             shown = form or (await begins(visit) if begins else blank(**(initial(it) if initial else {})))
             if form and versioned and status == 409 and initial:
                 shown = with_summary(blank(**initial(it)), form.summary[0][1])
-            choices = {
-                name: await lists.choice(visit, noun, shown.value(name), organization_id=visit.org_id, **query)
-                for name, (noun, query) in chosen_from(shown.values).items()
-            }
             page = FormPage(
                 title=gettext(title) % it if it else gettext(title),
                 crumbs=self.crumbs(visit, it if it and self._show else NO_OBJECT),
@@ -375,7 +370,7 @@ class Noun:
                 form=shown,
                 label=gettext(label or title),
                 lead=gettext(lead),
-                choices=choices,
+                choices=await lists.choices(visit, chosen_from(shown.values), shown),
                 draft=draft,
                 version=(answer.etag or "") if answer else "",
             )
@@ -384,8 +379,7 @@ class Noun:
 
         async def send(visit: Visit) -> Response:
             form = await read_form(visit.request, *fields, *numbers, *(("version",) if versioned else ()), many=many)
-            nouns = {name: noun for name, (noun, _query) in chosen_from(form.values).items()}
-            form, errors = await picker.resolved(visit, form, nouns)
+            form, errors = await picker.resolved(visit, form, chosen_from(form.values))
             if errors:
                 return await ask(visit, corrected(form, errors), 422)
             typed = {name: form.maybe(name) for name in fields} | {name: form.maybe_number(name) for name in numbers}

@@ -9,7 +9,6 @@ from console.alert.kinds import title_of
 from console.alert_rule import terms
 from console.forms import FormState, blank, corrected, read_form
 from console.gateway import Answer, Wanted
-from console.lists import Choice
 from console.noun import Json, Noun
 from console.noun_page import FormPage, ObjectPage
 from console.payment.view import company
@@ -54,14 +53,6 @@ async def show(visit: Visit, form: FormState | None = None, status: int = 200) -
     return await visit.show("alert_rule/list.html", page, values, status)
 
 
-async def _choices(visit: Visit, form: FormState) -> dict[str, Choice]:
-    """Return the agents and departments that a rule can be narrowed to."""
-    return {
-        name: await lists.choice(visit, noun, form.value(name), organization_id=visit.org_id)
-        for name, noun in terms.PICKED.items()
-    }
-
-
 def _channels(mine: Answer, form: FormState) -> tuple[tuple[str, str, str], ...]:
     """Return the channels that can be chosen: the reader's own, and those of others that the rule has."""
     own = {
@@ -96,7 +87,7 @@ async def show_one(visit: Visit, form: FormState | None = None, status: int = 20
         label=_("Edit rule") if rule else _("Create rule"),
         # A rule that the reader cannot write says itself when it fires.
         lead=terms.words(rule, await visit.naming([rule], "filter")) if built_in or not may_change else "",
-        choices=await _choices(visit, shown) if may_change and not built_in else {},
+        choices=await lists.choices(visit, terms.PICKED, shown) if may_change and not built_in else {},
     )
     values = {
         "metrics": metrics,

@@ -55,6 +55,8 @@ RULES = {
     ShareRule.FIXED: N_("By basis points"),
 }
 _NUMBERS = (1, 2, 3, 4)
+_AGENTS: picker.Sources = {f"agent{number}": ("agents", {}) for number in _NUMBERS}
+_SOURCES: picker.Sources = {"agent_id": ("agents", {}), "project_id": ("projects", {})}
 _REPORTED = ("source", "reference", "amount", "currency", "agent_id", "project_id", "evidence")
 
 REVENUE = Noun(
@@ -174,10 +176,7 @@ async def show_report(visit: Visit, form: FormState | None = None, status: int =
         form=shown,
         label=_("Report revenue"),
         lead=_("It counts once a person or a statement has confirmed it."),
-        choices={
-            f"{noun}_id": await lists.choice(visit, f"{noun}s", shown.value(f"{noun}_id"), organization_id=visit.org_id)
-            for noun in ("agent", "project")
-        },
+        choices=await lists.choices(visit, _SOURCES, shown),
     )
     sources = tuple((str(each), gettext(words)) for each, words in SOURCES.items() if each in REPORTABLE)
     return await visit.show("returns/report.html", page, {"sources": sources}, status)
@@ -187,7 +186,7 @@ async def report(visit: Visit) -> Response:
     if not _may_report(visit):
         raise Refused(forbidden(visit.request))
     form = await read_form(visit.request, *_REPORTED)
-    form, errors = await picker.resolved(visit, form, {"agent_id": "agents", "project_id": "projects"})
+    form, errors = await picker.resolved(visit, form, _SOURCES)
     if errors:
         return await show_report(visit, corrected(form, errors), 422)
     body = {name: form.maybe(name) for name in _REPORTED} | {"amount": form.number("amount")}
@@ -202,11 +201,7 @@ async def show_one(visit: Visit, form: FormState | None = None, status: int = 20
     event = await REVENUE.find(visit)
     decides = visit.may(Permission.MANAGE_BILLING) and not visit.me.is_platform
     forms = {each: form if form and act == each else blank() for each in ("confirm", "share", "reverse")}
-    chosen_agents = [forms["share"].value(f"agent{number}") for number in _NUMBERS]
-    choices = {
-        id: await lists.choice(visit, "agents", id, organization_id=visit.org_id)
-        for id in (sorted({*chosen_agents}) if decides else ())
-    }
+    choices = await lists.choices(visit, _AGENTS, forms["share"]) if decides else {}
     page = ObjectPage(
         title=title_of(event),
         crumbs=REVENUE.crumbs(visit),
@@ -222,7 +217,7 @@ async def show_one(visit: Visit, form: FormState | None = None, status: int = 20
         "source": source_of(event),
         "rule": gettext(RULES[event["shares_rule"]]),
         "rules": _shown({rule: words for rule, words in RULES.items() if rule != ShareRule.FIXED}),
-        "agents": [choices[id] for id in chosen_agents] if decides else (),
+        "agents": list(choices.values()),
         "paid": paid,
     }
     return await visit.show("returns/event.html", page, values, status)
@@ -257,9 +252,8 @@ async def _decide(visit: Visit, form: Form, act: str, body: Json | None, notice:
 
 async def share(visit: Visit) -> Response:
     """Divide revenue between agents: by their run, equally, or by weights."""
-    agents = {f"agent{number}": "agents" for number in _NUMBERS}
-    form = await read_form(visit.request, "rule", "version", *agents, *(f"weight{number}" for number in _NUMBERS))
-    form, errors = await picker.resolved(visit, form, agents)
+    form = await read_form(visit.request, "rule", "version", *_AGENTS, *(f"weight{number}" for number in _NUMBERS))
+    form, errors = await picker.resolved(visit, form, _AGENTS)
     errors = {**errors, **wrong_weights(form)}
     if errors:
         return await show_one(visit, corrected(form, errors), 422, act="share")

@@ -33,7 +33,7 @@ _STACKING = (
     (Stacking.ADD.value, N_("Adds its part of the base price"), N_("Or deducts it, below 1.")),
     (Stacking.EXCLUSIVE.value, N_("Multiplies it, and no later rule applies"), ""),
 )
-_SOURCES = {"agent_id": "agents", "organization_id": "organizations"}
+_SOURCES: picker.Sources = {"agent_id": ("agents", {}), "organization_id": ("organizations", {})}
 _INITIAL = {"terms_zone": "UTC"}
 #: So many steps a form has at least, and beyond those that are filled.
 _LEAST_STEPS, _SPARE = 4, 2
@@ -106,7 +106,7 @@ async def show_form(
         form=form,
         label=_("Save rule") if rule else _("Create rule"),
         lead=gettext(kind.lead),
-        choices={name: await lists.choice(visit, noun, form.value(name)) for name, noun in _SOURCES.items()},
+        choices=await lists.choices(visit, _SOURCES, form),
     )
     tabs = (
         Tab(label=gettext(each.word), href=f"{new}?type={name}", current=name == type) for name, each in KINDS.items()
