@@ -149,13 +149,10 @@ class Noun:
         values: OfList | None = None,
         extra: Extra | None = None,
         choices: Choices | None = None,
-        fixed: Mapping[str, str | None] | None = None,
-        usual: Mapping[str, str] | None = None,
-        own: bool = False,
+        asks: Callable[[Visit], Mapping[str, str | None]] | None = None,
         others: bool = False,
         template: str = "list",
         create: str = "new",
-        file: str = "",
         may_create: Callable[[Visit], bool] | None = None,
         around: Callable[[Visit], tuple[Tab, ...]] | None = None,
     ) -> None:
@@ -169,22 +166,14 @@ class Noun:
             values: returns further values for the template, such as `naming`.
             extra: further questions; their answers are in `ListResult.extra`.
             choices: returns the values of filters that `pick` from the API, and their words.
-            fixed: what the page itself asks of the list; None leaves a parameter out.
-            usual: what it asks where the address does not say otherwise.
-            own: whether the API would list objects of other organizations too.
+            asks: returns what the page itself asks of the list; None leaves a parameter out.
             others: whether rows can be of agents of other organizations, so that those can be chosen too.
             template: its name in the folder.
             create: the last part of the address of the form that creates an object, or a path; empty for none.
-            file: what the CSV is called; empty where it is as the path.
             may_create: whether that is offered, beyond the permission.
             around: returns tabs that lead to other pages.
         """
         names = tuple(each.name for each in filters)
-
-        def asked(visit: Visit) -> dict[str, str | None]:
-            given = visit.chosen(*(usual or {}))
-            kept = {name: value for name, value in (usual or {}).items() if name not in given}
-            return {**(fixed or {}), **kept, **({"organization_id": visit.org_id} if own else {})}
 
         async def show(visit: Visit, form: FormState | None = None, status: int = 200) -> Response:
             more = dict(extra(visit)) if extra else {}
@@ -198,7 +187,7 @@ class Noun:
                 *names,
                 days=days,
                 at=self.listed(visit),
-                fixed=asked(visit),
+                fixed=asks(visit) if asks else None,
                 extra=more,
                 choices=words,
                 others=others,
@@ -221,10 +210,8 @@ class Noun:
             status = status if form else found.status
             return await visit.show(f"{self.folder}/{template}.html", page, {"rows": found.rows, **added}, status)
 
-        file_name = file or self.path.strip("/").replace("/", "-")
-
         async def download(visit: Visit) -> Response:
-            return await lists.csv(visit, self.path, file_name, *names, days=days, **asked(visit))
+            return await lists.csv(visit, self.path, self.title, *names, days=days, **(asks(visit) if asks else {}))
 
         self.show_list = show
         self.add(self.at, show)

@@ -98,7 +98,6 @@ CHARGEBACKS.list(
     days=True,
     values=of_list,
     create="",
-    file="chargebacks",
 )
 CHARGEBACKS.page(values=of_one)
 CHARGEBACKS.add("/disputes/{id}/evidence", write)

@@ -130,7 +130,7 @@ REPORTS.list(
     extra=templates_of,
     values=of_list,
     # All are on one page.
-    fixed={"limit": None},
+    asks=lambda _visit: {"limit": None},
     around=lambda visit: tabs(visit.base, "/reports"),
 )
 REPORTS.page(below="/runs", extra=templates_of, values=of_report)

@@ -176,7 +176,7 @@ def _declare(
         select("subject_type", N_("For"), (("", N_("Anything")), *KINDS.items())),
         tab("open"),
         tabs=(("", N_("Active")), ("false", N_("All"))),
-        usual={"open": "true"},
+        asks=lambda visit: {"open": "true", **visit.chosen("open")},
         values=of_list,
     )
     noun.page(extra=extra, values=of_control, instead=instead)
