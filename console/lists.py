@@ -114,7 +114,7 @@ class ListView:
     """Everything around the rows of a list. `failed` is shown instead of them if the API did not answer.
 
     Attributes:
-        choices: what filters choose between, by their names; of those in `more` there are others.
+        choices: what filters choose between, by their names.
         picks: the filters that pick an object by its name.
         filtered: whether there are rows that the filters leave out.
     """
@@ -127,7 +127,6 @@ class ListView:
     filtered: bool
     failed: Failed | None = None
     choices: Mapping[str, Options] = field(default_factory=dict)
-    more: frozenset[str] = frozenset()
     picks: Mapping[str, "Choice"] = field(default_factory=dict)
 
 
@@ -195,7 +194,6 @@ class ListResult:
             filtered=(bool(asked.given.keys() - set(tabbed)) or not asked.at_start) and not self.is_bare,
             failed=self._failed(title),
             choices=self.choices,
-            more=self.more,
             picks={
                 name: Choice(
                     rows=tuple({"id": id, NAMES[noun]: words} for id, words in self.choices[name] if id),
@@ -392,7 +390,7 @@ async def row_of(visit: Visit, path: str, key: str = "id") -> Mapping[str, Any]:
     """Return the row that the address names by its `key`, of those that `q`, or else that name, finds.
 
     Raises:
-        Refused: there is none among the first few thousand.
+        Refused: there is none among the first twenty pages.
     """
     query = visit.chosen("q") if key == "id" else {"q": visit.path("id")}
     async for answer in _pages(visit, path, None, **query, **visit.scope):
@@ -434,17 +432,17 @@ async def whole(visit: Visit, path: str, first: Answer, **query: str) -> Answer:
     if not first.ok or first.body["next_cursor"] is None:
         return first
     rows, last = [*first.body["data"]], first
-    async for last in _pages(visit, path, first.body["next_cursor"], **query):
+    async for last in _pages(visit, path, first.body["next_cursor"], limit=_MOST, **query):
         if not last.ok:
             return last
         rows += last.body["data"]
     return replace(first, body={**first.body, "data": rows, "next_cursor": last.body["next_cursor"]})
 
 
-async def _pages(visit: Visit, path: str, cursor: str | None, **query: str) -> AsyncIterator[Answer]:
-    """Yield the pages of a list from a cursor on, a few thousand rows at most; a refusal is the last of them."""
+async def _pages(visit: Visit, path: str, cursor: str | None, **query: str | int) -> AsyncIterator[Answer]:
+    """Yield the pages of a list from a cursor on, twenty at most; a refusal is the last of them."""
     for _page in range(_PAGES):
-        answer = await visit.ask(path, limit=_MOST, cursor=cursor, **query)
+        answer = await visit.ask(path, cursor=cursor, **query)
         yield answer
         cursor = answer.body["next_cursor"] if answer.ok else None
         if cursor is None:

@@ -60,6 +60,9 @@ def beginning(**values: str) -> Begins:
 class Noun:
     """A noun; its methods add to `routes`."""
 
+    #: Shows the list, of a noun that has one.
+    show_list: Show
+
     def __init__(
         self,
         path: str,
@@ -100,7 +103,6 @@ class Noun:
         self.in_list, self.key = in_list, key
         self.routes: list[Route] = []
         self._show: Show | None = None
-        self.show_list: Show | None = None
 
     def add(self, path: str, page: Callable[[Visit], Awaitable[Response]], *methods: str) -> None:
         """Add a page of its own, below the pages of each site."""
@@ -130,9 +132,7 @@ class Noun:
 
     async def show(self, visit: Visit, form: FormState | None = None, status: int = 200) -> Response:
         """Show the page of the object in the address, or the list, with a form that says why a command was not done."""
-        show = self._show or self.show_list
-        assert show is not None
-        return await show(visit, form, status)
+        return await (self._show or self.show_list)(visit, form, status)
 
     def crumbs(self, visit: Visit, it: Json = NO_OBJECT, *, of_list: bool = False) -> tuple[Link, ...]:
         """Return the crumbs of the list, of a page below it, or of a page below an object."""

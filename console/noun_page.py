@@ -92,11 +92,6 @@ class ListPage(Page):
     base: str = ""
     create: str = ""
 
-    @property
-    def fresh(self) -> FormState:
-        """A form for one button of a row: each has a command key of its own."""
-        return blank()
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ObjectPage(Page):

@@ -26,15 +26,6 @@ _PREFERENCES = "/notifications/preferences"
 _TIMES = ("quiet_hours_starts", "quiet_hours_ends", "digest_hour", "digest_weekday")
 
 
-class _Channels(Noun):
-    async def find(self, visit: Visit) -> Json:
-        for each in (await visit.ask(self.path)).need()["data"]:
-            if each["id"] == visit.path("id"):
-                found: Json = each
-                return found
-        raise Refused(not_found(visit.request))
-
-
 NOTIFICATIONS = Noun(
     "/notifications",
     title=N_("Notifications"),
@@ -42,13 +33,14 @@ NOTIFICATIONS = Noun(
     change=Permission.BE_NOTIFIED,
     site=anyone,
 )
-CHANNELS = _Channels(
+CHANNELS = Noun(
     "/notifications/channels",
     title=N_("Channels"),
     folder="notification",
     name="target",
     change=Permission.BE_NOTIFIED,
     site=anyone,
+    in_list=True,
 )
 
 

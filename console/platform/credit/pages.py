@@ -53,7 +53,6 @@ def _sources() -> tuple[tuple[str, str], ...]:
 
 
 async def grant(visit: Visit) -> Response:
-    assert GRANTS.show_list is not None
     form = await read_form(visit.request, "receiver", "amount", "source", "expires", "note", "sure")
     form, errors = await picker.resolved(visit, form, _RECEIVER)
     if errors:
@@ -92,7 +91,6 @@ async def grant(visit: Visit) -> Response:
 
 
 async def set_cost(visit: Visit) -> Response:
-    assert GRANTS.show_list is not None
     form = await read_form(visit.request, "action", "cost", "cost_note")
     action = form.text("action")
     # It becomes part of the API's path, where an impossible one is not found.
