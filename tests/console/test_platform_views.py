@@ -217,13 +217,6 @@ def test_decided_approval_is_only_taken_back_until_it_is_used(status: str) -> No
     assert acts(decided(status, operates=False)) == []
 
 
-@pytest.mark.parametrize("statuses", [(), ("requested",), ("requested", "approved")])
-def test_pages_of_approvals_are_turned_in_their_last_panel(statuses: tuple[str, ...]) -> None:
-    body = decided(*statuses)
-    assert body.count('<nav class="pager"') == 1
-    assert body.split("</nav>")[-1].split() == ["</section>"]
-
-
 SIDE = {"key": "ch_1", "amount": "10.00", "fee": "0.59", "net": "9.41", "currency": "USD", "occurred_at": AT}
 CORRECTION = {name: SIDE[name] for name in ("amount", "fee", "net", "currency")}
 DIFFERENCE = {

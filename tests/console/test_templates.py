@@ -262,6 +262,7 @@ FOLLOW_NOTHING = {
         # Secrets and grants are set by a few people, seldom.
         *("secret/list.html", "secret/grant/list.html"),
     ),
+    "platform/approval/list.html",
     "platform/pricing/list.html",
 }
 
