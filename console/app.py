@@ -144,8 +144,8 @@ class ProblemPage:
 
     title: str
     sentence: str
-    detail: str
     request_id: str
+    detail: str = ""
     again: str = ""
     again_label: str = ""
     approval: str = ""
@@ -241,7 +241,6 @@ def _foreign(request: Request, console: Console) -> Response:
     page = ProblemPage(
         title=_("Form sent from another site"),
         sentence=_("Nothing was done. Open the page and send the form again."),
-        detail="",
         request_id=request_id_of(request),
     )
     return _plainly(request, console, page, 403)
@@ -251,7 +250,6 @@ def _broken(request: Request, console: Console) -> Response:
     page = ProblemPage(
         title=_("Internal error"),
         sentence=_("If you sent a form, check whether it was processed before you send it again."),
-        detail="",
         request_id=request_id_of(request),
     )
     return _plainly(request, console, page, 500)

@@ -338,7 +338,7 @@ def joined(words: Sequence[str]) -> str:
     return format_list(list(words), locale="en_GB" if language() == "en" else language())
 
 
-#: Words of the API that `titled` writes: accounts, windows, schedules, and the nouns of statuses.
+#: Words of the API: accounts, windows, schedules and the nouns of statuses, which `titled` writes, and roles.
 TITLES = (
     """
 Credits, Cash, Slots, Slots in use, Debt, Receivable, Earnings, Granted earnings, Sales, Own work, Platform,
@@ -348,7 +348,8 @@ Tax, Fees, Hour, Day, Week, Month, Quarter, Lifetime, Daily, Weekly, Monthly, Qu
 Approval, Attempt, Card, Card payment, Chargeback, Channel, Contract, Control, Department, Delivery, Endpoint,
 Escrow, Event, Evidence, Export, Fulfilment, Invoice, Key, Match, Milestone, Order, Organization, Payment, Payout,
 Price rule, Principal, Project, Purchase, Refund, Secret access, Secret grant, Secret rotation, Secret version,
-Severity, Spend, Subscription, Trial, Entry, Usage, Activity, Billing run, Discrepancy, Reconciliation, Webhook
+Severity, Spend, Subscription, Trial, Entry, Usage, Activity, Billing run, Discrepancy, Reconciliation, Webhook,
+owner, admin, finance, member, auditor, agent, operator, arbiter, validator, accountant, platform auditor
 """.strip()
     .replace("\n", " ")
     .split(", ")

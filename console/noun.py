@@ -203,7 +203,6 @@ class Noun:
                 parts=around(visit) if around else (),
                 tabs=tabs_of(found, filters, tabs(visit) if callable(tabs) else tabs, visit.choices.prefs),
                 across=visit.me.is_platform and not visit.org_id,
-                base=visit.base,
                 create=f"{visit.base if create.startswith('/') else f'{self.listed(visit)}/'}{create}" if may else "",
             )
             added = await values(visit, found) if values else {}
@@ -265,7 +264,6 @@ class Noun:
             page = ObjectPage(
                 title=self.name(it),
                 crumbs=self.crumbs(visit),
-                base=visit.base,
                 here=self.here(visit),
                 form=form or blank(),
                 listed=self._below(visit, found, names) if found else None,
@@ -352,7 +350,6 @@ class Noun:
             page = FormPage(
                 title=gettext(title) % it if it else gettext(title),
                 crumbs=self.crumbs(visit, it if it and self._show else NO_OBJECT),
-                base=visit.base,
                 action=f"{self.here(visit) if is_change else self.listed(visit)}/{act}",
                 form=shown,
                 label=gettext(label or title),
@@ -455,7 +452,7 @@ class Noun:
             values: returns fields of the page that depend on more than that, written already.
             kind: of the button.
             method: of the command.
-            path: below the object; as the address where it is None.
+            path: below the object; as the address where it is None, and empty for `DELETE`.
             body: what is sent.
             query: of the command.
             kept: numbers of the object that are sent as they were shown, such as its version.
@@ -481,7 +478,8 @@ class Noun:
 
         async def send(visit: Visit) -> Response:
             form = await read_form(visit.request, *kept)
-            own = self.own(visit) + (f"/{act}" if path is None else path(visit) if callable(path) else path)
+            usual = "" if method == "DELETE" else f"/{act}"
+            own = self.own(visit) + (usual if path is None else path(visit) if callable(path) else path)
             given = body(visit) if callable(body) else body
             sent = {**(given or {}), **{name: form.maybe_whole(name) for name in kept}} if kept else given
             answer = await visit.command(method, own, sent, form.key, query=query(visit) if query else None)
@@ -505,7 +503,7 @@ class Noun:
         async def show(visit: Visit, _form: Form, answer: Answer) -> Response:
             it = answer.body
             here, crumbs = self.here(visit, it[self.key]), self.crumbs(visit)
-            page = ObjectPage(title=title(it), crumbs=crumbs, base=visit.base, here=here, form=blank())
+            page = ObjectPage(title=title(it), crumbs=crumbs, here=here, form=blank())
             return await visit.show(f"{self.folder}/{act}.html", page, {"it": it, **values}, secret=True)
 
         return show

@@ -48,7 +48,7 @@ async def show(visit: Visit, form: FormState | None = None, status: int = 200) -
     rows = answer.body["data"] if answered(answer) else ()
     naming, here = await visit.naming(rows, "filter"), RULES.listed(visit)
     crumbs = RULES.crumbs(visit, of_list=True)
-    page = ObjectPage(title=_("Alert rules"), crumbs=crumbs, base=visit.base, here=here, form=form or blank())
+    page = ObjectPage(title=_("Alert rules"), crumbs=crumbs, here=here, form=form or blank())
     values = {"rows": rows, "answer": answer, "named": named, "fires": lambda rule: terms.words(rule, naming)}
     return await visit.show("alert_rule/list.html", page, values, status)
 
@@ -81,7 +81,6 @@ async def show_one(visit: Visit, form: FormState | None = None, status: int = 20
     page = FormPage(
         title=named(rule) if rule else _("Create alert rule"),
         crumbs=RULES.crumbs(visit),
-        base=visit.base,
         action=visit.request.url.path,
         form=shown,
         label=_("Edit rule") if rule else _("Create rule"),
@@ -152,7 +151,6 @@ RULES.question(
     effect=(N_("Its metric is no longer watched. Its open alerts are resolved."),),
     values=_of_deletion,
     method="DELETE",
-    path="",
     query=lambda visit: visit.scope,
 )
 ROUTES = RULES.routes

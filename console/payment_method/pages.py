@@ -138,6 +138,5 @@ METHODS.question(
     label=N_("Remove"),
     effect=_effect,
     method="DELETE",
-    path="",
 )
 ROUTES = METHODS.routes

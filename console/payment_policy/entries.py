@@ -72,5 +72,4 @@ class Entries(Noun):
             effect=(effect,),
             facts=lambda it: tuple((gettext(label), it[name]) for label, name in facts),
             method="DELETE",
-            path="",
         )

@@ -316,6 +316,5 @@ GRANTS.question(
     effect=(N_("The grant stops working now. Past uses stay in the log."),),
     values=_of_revocation,
     method="DELETE",
-    path="",
 )
 ROUTES = (*SECRETS.routes, *GRANTS.routes)

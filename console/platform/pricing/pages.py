@@ -101,7 +101,6 @@ async def show_form(
     page = FormPage(
         title=_("Change %(name)s", name=rule["name"]) if rule else _("Create rule"),
         crumbs=RULES.crumbs(visit, rule),
-        base=visit.base,
         action=f"{RULES.here(visit)}/change" if rule else new,
         form=form,
         label=_("Save rule") if rule else _("Create rule"),
@@ -177,7 +176,6 @@ RULES.question(
         N_("An ended rule cannot be restored. Create a new one instead."),
     ),
     method="DELETE",
-    path="",
     done=ended,
 )
 ROUTES = RULES.routes

@@ -100,7 +100,6 @@ async def show_difference(visit: Visit, form: FormState | None = None, status: i
     page = ObjectPage(
         title=f"{titled(it['movement'])} {it['key']}",
         crumbs=RUNS.crumbs(visit),
-        base=visit.base,
         here=f"{visit.base}{_DIFFERENCES}/{it['id']}",
         form=form or blank(),
     )
