@@ -429,7 +429,7 @@ TITLES = (
     N_("Step"),
     N_("Subscription"),
     N_("Trial"),
-    N_("Entry"),
+    N_("Log entry"),
     N_("Usage"),
     N_("Activity"),
     N_("Billing run"),

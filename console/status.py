@@ -173,7 +173,7 @@ _INVOICE: Mapping[str, Status] = {
     InvoiceStatus.DRAFT: _idle("Draft", "The invoice can still change."),
     InvoiceStatus.OPEN: _warn("Due", "An amount is due."),
     InvoiceStatus.PAID: _good("Paid", "Nothing is due."),
-    InvoiceStatus.VOID: _idle("Void", "The invoice was voided before anything was paid. Nothing is due."),
+    InvoiceStatus.VOID: _idle("Voided", "The invoice was voided before anything was paid. Nothing is due."),
     InvoiceStatus.UNCOLLECTIBLE: _bad("Uncollectible", "Collection ended. The amount due is written off."),
 }
 
@@ -185,7 +185,7 @@ _COLLECTION: Mapping[str, Status] = {
     ),
     CollectionStatus.PAUSED: _warn("Paused", "An operator decides what happens next."),
     CollectionStatus.PAID: _good("Paid", "Nothing is due."),
-    CollectionStatus.VOID: _idle("Void", "The invoice was voided before anything was paid."),
+    CollectionStatus.VOID: _idle("Voided", "The invoice was voided before anything was paid."),
     CollectionStatus.UNCOLLECTIBLE: _bad("Uncollectible", "Collection ended. The amount due is written off."),
 }
 
@@ -347,7 +347,7 @@ _BILLED: Mapping[str, Status] = {
     BilledStatus.PREPAID: _good("Prepaid", "Credits paid for it."),
     BilledStatus.UNBILLED: _busy("To be billed", "It is on the next invoice."),
     BilledStatus.BILLED: _good("Billed", "It is on an invoice."),
-    BilledStatus.VOID: _idle("Void", "It is not billed."),
+    BilledStatus.VOID: _idle("Voided", "It is not billed."),
 }
 
 _REVENUE: Mapping[str, Status] = {
@@ -421,7 +421,7 @@ _SPEND: Mapping[str, Status] = {
     "charged": _good("Used", "The credits were charged."),
     "reserved": _busy("Reserved", "The credits are held until they are captured, released or expired."),
     "captured": _good("Captured", "The used part of the reservation was charged."),
-    "released": _idle("Released", "The credits are available again, and nothing was charged."),
+    "released": _idle("Reservation released", "The credits are available again, and nothing was charged."),
     "expired": _idle("Expired", "It expired, and the credits are available again."),
     "refunded": _idle("Refunded", "The whole charge was returned."),
 }
@@ -509,9 +509,9 @@ _MILESTONE: Mapping[str, Status] = {
 }
 
 _EVIDENCE: Mapping[str, Status] = {
-    "counts": _good("Counts", "It is part of the score."),
+    "counts": _good("Counted", "It is part of the score."),
     "excluded": _idle("Does not count", "A rule excludes it, such as work within one organization."),
-    "void": _bad("Void", "It was removed from the score, with a reason."),
+    "void": _bad("Removed", "It was removed from the score, with a reason."),
 }
 
 _PRICE_RULE: Mapping[str, Status] = {
@@ -613,7 +613,7 @@ STATUSES: Mapping[str, Mapping[str, Status]] = {
     "step": _STEP,
     "subscription": _SUBSCRIPTION,
     "trial": _TRIAL,
-    "entry": _ENTRY,
+    "log_entry": _ENTRY,
     "usage": _BILLED,
     "webhook": _WEBHOOK,
 }

@@ -62,7 +62,7 @@ FILTERS = (
     select(
         "transaction_type", N_("Type"), (("", N_("Everything")), *((str(each), words) for each, words in TYPES.items()))
     ),
-    select("status", N_("Result"), "entry"),
+    select("status", N_("Result"), "log_entry"),
 )
 _NAMES = tuple(each.name for each in FILTERS)
 
