@@ -348,7 +348,7 @@ Tax, Fees, Hour, Day, Week, Month, Quarter, Lifetime, Daily, Weekly, Monthly, Qu
 Approval, Attempt, Card, Card payment, Chargeback, Channel, Contract, Control, Department, Delivery, Endpoint,
 Escrow, Event, Evidence, Export, Fulfilment, Invoice, Key, Match, Milestone, Order, Organization, Payment, Payout,
 Price rule, Principal, Project, Purchase, Refund, Secret access, Secret grant, Secret rotation, Secret version,
-Severity, Spend, Subscription, Trial, Entry, Usage, Activity, Billing run, Discrepancy, Reconciliation, Webhook,
+Severity, Spend, Subscription, Trial, Log entry, Usage, Activity, Billing run, Discrepancy, Reconciliation, Webhook,
 owner, admin, finance, member, auditor, agent, operator, arbiter, validator, accountant, platform auditor
 """.strip()
     .replace("\n", " ")

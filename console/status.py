@@ -111,7 +111,7 @@ STATUSES: Mapping[str, Mapping[str, Status]] = {
         "draft": _idle("Draft", "The invoice can still change."),
         "open": _warn("Due", "An amount is due."),
         "paid": _good("Paid", "Nothing is due."),
-        "void": _idle("Void", "The invoice was voided before anything was paid. Nothing is due."),
+        "void": _idle("Voided", "The invoice was voided before anything was paid. Nothing is due."),
         "uncollectible": _bad("Uncollectible", "Collection ended. The amount due is written off."),
     },
     "payout": {
@@ -235,7 +235,7 @@ STATUSES: Mapping[str, Mapping[str, Status]] = {
         "prepaid": _good("Prepaid", "Credits paid for it."),
         "unbilled": _busy("To be billed", "It is on the next invoice."),
         "billed": _good("Billed", "It is on an invoice."),
-        "void": _idle("Void", "It is not billed."),
+        "void": _idle("Voided", "It is not billed."),
     },
     "revenue": {
         "reported": _busy("Reported", "It counts once a person or a statement has confirmed it."),
@@ -243,7 +243,7 @@ STATUSES: Mapping[str, Mapping[str, Status]] = {
         "rejected": _bad("Rejected", "It does not count."),
         "reversed": _idle("Reversed", "All of it was refunded, charged back or recovered."),
     },
-    "entry": {
+    "log_entry": {
         "approved": _good("Approved", "The agent may buy it."),
         "needs_alternatives": _warn("Needs alternatives", "The policy asks for free alternatives first."),
         "needs_approval": _busy("Needs approval", "A person has to approve the purchase."),
@@ -288,7 +288,7 @@ STATUSES: Mapping[str, Mapping[str, Status]] = {
         "charged": _good("Used", "The credits were charged."),
         "reserved": _busy("Reserved", "The credits are held until they are captured, released or expired."),
         "captured": _good("Captured", "The used part of the reservation was charged."),
-        "released": _idle("Released", "The credits are available again, and nothing was charged."),
+        "released": _idle("Reservation released", "The credits are available again, and nothing was charged."),
         "expired": _idle("Expired", "It expired, and the credits are available again."),
         "refunded": _idle("Refunded", "The whole charge was returned."),
     },
@@ -354,9 +354,9 @@ STATUSES: Mapping[str, Mapping[str, Status]] = {
         "released": _good("Released", "The payee was paid, less the commission."),
     },
     "evidence": {
-        "counts": _good("Counts", "It is part of the score."),
+        "counts": _good("Counted", "It is part of the score."),
         "excluded": _idle("Does not count", "A rule excludes it, such as work within one organization."),
-        "void": _bad("Void", "It was removed from the score, with a reason."),
+        "void": _bad("Removed", "It was removed from the score, with a reason."),
     },
     "price_rule": {
         "holds": _good("Active", "It applies to prices that are quoted now."),

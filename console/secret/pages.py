@@ -52,7 +52,7 @@ SECRETS = _Secrets(
 )
 GRANTS = Noun(
     "/secrets/grants",
-    title=N_("Grants"),
+    title=N_("Access grants"),
     folder="secret/grant",
     name="id",
     above=((N_("Secrets"), "/secrets"),),

@@ -30,7 +30,7 @@ NOUNS = {
     "delivery": "DeliveryStatus",
     "earnings": "PayableState",
     "endpoint": "EndpointStatus",
-    "entry": "EntryStatus",
+    "log_entry": "EntryStatus",
     "escrow": "EscrowStatus",
     "export": "ExportStatus",
     "fulfilment": "Fulfilment",
