@@ -286,7 +286,11 @@ async def test_feedback_is_given_once_and_changed_once(operator, database, parti
         assert [row["id"] for row in listed] == [made["id"]]
     # An agent's key names the agent whose feedback it reads.
     assert [row["id"] for row in good(await studio.agent.get("/reputation/feedback"))["data"]] == [made["id"]]
-    assert refused(await studio.owner.get("/reputation/feedback"), 422, "request.invalid")["field"] == "agent_id"
+    # An organization that names no agent reads that of all its own.
+    assert [row["id"] for row in good(await studio.owner.get("/reputation/feedback"))["data"]] == [made["id"]]
+    assert good(await client.owner.get("/reputation/feedback"))["data"] == []
+    of_studio = f"/reputation/feedback?organization_id={studio.org_id}"
+    assert [row["id"] for row in good(await operator.get(of_studio))["data"]] == [made["id"]]
 
 
 async def test_callers_that_see_an_agent_read_feedback_that_counts_without_its_client(

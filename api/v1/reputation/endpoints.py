@@ -17,7 +17,7 @@ from api.idempotency import MayRepeat, MovesMoney
 from api.lists import CREATED, After, Items, ListEndpoint, ListRequest, items_of, items_up_to
 from api.pagination import bad_cursor
 from api.routing import Resource
-from api.tenancy import named_agent
+from api.tenancy import known_organization
 from api.v1.reputation.schemas import (
     CONTRADICTED,
     DIMENSIONS,
@@ -105,9 +105,11 @@ _HISTORY = ListEndpoint(
 _FEEDBACK = ListEndpoint(
     "feedback",
     FeedbackView,
-    *(*CREATED, "contract_id", "q"),
+    *(*CREATED, "organization_id", "contract_id", "q"),
     order=["fbk"],
-    agent_id=Annotated[AgentId | None, Query(description="The agent that was rated; an agent's key leaves it out.")],
+    agent_id=Annotated[
+        AgentId | None, Query(description="The agent that was rated; all of the organization's if left out.")
+    ],
 )
 
 
@@ -312,16 +314,19 @@ async def change_feedback(
 
 @_FEEDBACK.get(router, "/reputation/feedback", NotFound)
 async def list_feedback(deps: DepsDep, asked: ListRequest, actor: Actor = require(Permission.READ)) -> Items:
-    """List feedback on an agent, newest first.
+    """List feedback on an agent, or on all agents of the organization, newest first.
 
     Callers that see the agent see the feedback that counts, without the client and the contract. The two parties of the
     contract and the platform see all.
     """
-    agent_id = named_agent(actor, asked.get("agent_id"))
-    wanted = asked.wanted(None)
-    wanted = replace(wanted, equal={**wanted.equal, "agent_id": agent_id})
-    async with deps.session_for(actor) as session:
-        await agents.get(session, agent_id)
+    agent_id, wanted = asked.get("agent_id") or actor.agent_id, asked.wanted(None)
+    if agent_id is None:
+        rated = {"agent_org_id": await known_organization(deps, actor, asked.organization_id)}
+    else:
+        rated = {"agent_id": agent_id}
+        async with deps.session_for(actor) as session:
+            await agents.get(session, agent_id)
+    wanted = replace(wanted, equal={**wanted.equal, **rated})
     async with deps.database.platform() as session:
         found = await store.feedback_of(session, wanted, viewer=actor.org_id)
     return items_of(found, lambda row: FeedbackView.of(row, viewer=actor.org_id))
