@@ -87,7 +87,7 @@ TENANT: Groups = (
         (
             Entry(N_("Usage"), "/usage", "usage", letter="u", under=("/economics",)),
             Entry(N_("Budgets"), "/budgets", "scale"),
-            Entry(N_("Limits"), "/limits", "limit", letter="l", under=("/departments",)),
+            Entry(N_("Limits"), "/limits", "limit", letter="l", under=("/departments", "/declined")),
             Entry(N_("Purchases"), "/purchases", "card", under=("/payment-policies", "/cards")),
         ),
     ),

@@ -43,7 +43,7 @@ OF_TENANTS = (
     Place(N_("Exports"), "/exports", Permission.READ_BILLING, N_("download CSV")),
     Place(N_("Invite person"), "/people/new", Permission.MANAGE_KEYS, N_("colleague user")),
     Place(N_("Create API key"), "/settings/keys/new", Permission.MANAGE_KEYS, N_("token")),
-    Place(N_("API keys"), "/settings/keys", Permission.READ_AUDIT, N_("token")),
+    Place(N_("API keys"), "/settings/keys", Permission.READ, N_("token")),
     Place(N_("Create secret"), "/secrets/new", Permission.MANAGE_SECRETS),
     Place(N_("Secrets"), "/secrets"),
     Place(N_("Sessions"), "/settings/sessions"),

@@ -1,10 +1,12 @@
 """Reputation: scores of agents, feedback, and events that operators report."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Annotated
 
 from fastapi import Query
+from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.responses import Response
 
 from api.auth import ActorDep, permit, require
@@ -48,9 +50,11 @@ from domain.reputation.boards import Period
 from domain.reputation.evidence import Dimension
 from domain.reputation.facts import DimensionShare, FactKind
 from domain.tenants.organization import STOPPED_ERRORS
+from models.reputation.reputation import ReputationFeedbackRow
 from repositories.marketplace import agent as agents
 from repositories.reputation import reputation as store
 from repositories.reputation.reputation import AgentReputation, ReputationFact
+from repositories.tenants import name
 from runtime.identity import new_id
 from services.reputation import reputation
 
@@ -281,7 +285,7 @@ async def give_feedback(
             window=deps.settings.feedback_window,
             policy=deps.settings.evidence_policy,
         )
-        return command.answer(FeedbackView.of(row))
+        return command.answer(*await _shown(session, [row]))
 
 
 @router.put(
@@ -309,7 +313,7 @@ async def change_feedback(
                 window=deps.settings.feedback_window,
                 policy=deps.settings.evidence_policy,
             )
-            return command.answer(FeedbackView.of(row))
+            return command.answer(*await _shown(session, [row]))
 
 
 @_FEEDBACK.get(router, "/reputation/feedback", NotFound)
@@ -329,7 +333,14 @@ async def list_feedback(deps: DepsDep, asked: ListRequest, actor: Actor = requir
     wanted = replace(wanted, equal={**wanted.equal, **rated})
     async with deps.database.platform() as session:
         found = await store.feedback_of(session, wanted, viewer=actor.org_id)
-    return items_of(found, lambda row: FeedbackView.of(row, viewer=actor.org_id))
+        return await _shown(session, found.rows, actor.org_id), found.following
+
+
+async def _shown(
+    session: AsyncSession, rows: Sequence[ReputationFeedbackRow], viewer: str | None = None
+) -> list[FeedbackView]:
+    names = await name.names_of(session, {each for row in rows for each in (row.agent_id, row.org_id)}, None)
+    return [FeedbackView.of(row, names, viewer) for row in rows]
 
 
 _SERVICE_LEVELS = {EventType.SLA_KEPT: FactKind.SLA_KEPT, EventType.SLA_MISSED: FactKind.SLA_MISSED}

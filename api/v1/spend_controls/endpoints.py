@@ -35,7 +35,7 @@ from api.v1.spend_controls.schemas import (
     DepartmentLimitsView,
     RefusalView,
 )
-from api.v1.spends.own import confined_key, own_holder, refuse_totals
+from api.v1.spends.own import confined_key, refuse_totals
 from domain.common.access import Actor, Permission
 from domain.common.errors import NotFound
 from domain.common.ids import uuid_id
@@ -115,7 +115,7 @@ async def list_spend_refusals(
 ) -> Items:
     wanted = asked.wanted(listed_organization(actor, asked.organization_id))
     async with deps.session_for(actor) as session:
-        return await shown_refusals(session, wanted, holder=own_holder(actor, key))
+        return await shown_refusals(session, wanted, actor, key)
 
 
 # After the fixed path below it.

@@ -39,7 +39,7 @@ from ledger.spends import SpendStatus
 from models.credits.spend_control import SpendControl
 from repositories.common.listing import ListFilter
 from repositories.credits import spend_control as controls
-from repositories.credits.spend import KeyHolder, own_of
+from repositories.credits.spend import own_of
 from repositories.tenants import name
 from services.books import exchange_rate
 from services.credits import spend_control
@@ -301,15 +301,16 @@ def add_lists(router: Resource, kind: Kind) -> None:
     ) -> Items:
         async with deps.session_for(actor) as session:
             control = await require_readable(session, actor, key, control_id, kind.kind)
-            holder = own_holder(actor, key)
-            return await shown_refusals(session, asked.wanted(None), control=control, holder=holder)
+            return await shown_refusals(session, asked.wanted(None), actor, key, control)
 
 
 async def shown_refusals(
-    session: AsyncSession, wanted: ListFilter, *, control: SpendControl | None = None, holder: KeyHolder | None
+    session: AsyncSession, wanted: ListFilter, actor: Actor, key: SpendingKey, control: SpendControl | None = None
 ) -> Items:
-    found = await controls.refusals(session, wanted, control=control, holder=holder)
-    ids = {uuid_id("ctl", row.control_id) for row in found.rows if row.control_id is not None}
+    found = await controls.refusals(session, wanted, control=control, holder=own_holder(actor, key))
+    ids = frozenset(uuid_id("ctl", row.control_id) for row in found.rows if row.control_id is not None)
+    if (of := confined_key(actor, key)) is not None:
+        ids = await controls.own_among(session, ids, of)
     names = await name.names_of(session, ids, None)
     return items_of(found, lambda row: RefusalView.of(row, names))
 

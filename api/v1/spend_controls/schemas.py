@@ -383,7 +383,9 @@ class RefusalView(ResponseModel):
 
     id: str
     control_id: str | None = Field(description="Null if there were not enough credits.")
-    subject: SubjectView | None = Field(description="The subject of the control.")
+    subject: SubjectView | None = Field(
+        description="The subject of the control; without its name where the key cannot read the control."
+    )
     reason: str = Field(
         description=(
             "`limit`, `uses`, `per_spend`, `frozen`, `rate`; `payment`: payments with credits are not limited, so none "
