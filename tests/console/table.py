@@ -351,7 +351,7 @@ READABLE = [page for page in PAGES if page.roles]
 #: What each of the pages left out of `SHOWN` has in common with one that is in it.
 ALIKE = (
     # A list that was filtered; what is shown after a choice alone is another page.
-    r".*\?(?!(q=Tenant$|agent=|amount|interval|plan|status=success|organization_id|type=volume)).*",
+    r".*\?(?!(q=Tenant$|side=|agent=|amount|interval|plan|status=success|organization_id|type=volume)).*",
     # The platform's page of what an organization's page shows.
     r"/console/platform/(escrows|disputes|payments|reports|exports)\b.*|/console/platform/invoices(?!/new).*",
     # One question and its button.
