@@ -5,21 +5,8 @@ from typing import Any
 
 from console.format import titled
 from console.texts import N_, gettext
-from domain.common.access import PLATFORM_ROLES, Permission, Role
+from domain.common.access import PLATFORM_ROLES, Permission
 
-_ROLES = {
-    Role.OWNER: N_("owner"),
-    Role.ADMIN: N_("admin"),
-    Role.FINANCE: N_("finance"),
-    Role.MEMBER: N_("member"),
-    Role.AUDITOR: N_("auditor"),
-    Role.AGENT: N_("agent"),
-    Role.OPERATOR: N_("operator"),
-    Role.ARBITER: N_("arbiter"),
-    Role.VALIDATOR: N_("validator"),
-    Role.ACCOUNTANT: N_("accountant"),
-    Role.PLATFORM_AUDITOR: N_("platform auditor"),
-}
 _PLATFORM = frozenset(role.value for role in PLATFORM_ROLES)
 
 
@@ -97,4 +84,4 @@ def actor_named(actor: str) -> str:
 
 def role_named(role: str) -> str:
     """Return a role in the reader's language."""
-    return gettext(_ROLES[Role(role)]) if role in set(Role) else role
+    return gettext(role.replace("_", " "))

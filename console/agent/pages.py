@@ -185,7 +185,7 @@ AGENTS.list(
     days=True,
     tabs=(("", N_("All")), ("true", N_("Active"))),
     values=of_list,
-    own=True,
+    asks=lambda visit: {"organization_id": visit.org_id},
 )
 AGENTS.form(
     "new",

@@ -11,6 +11,7 @@ from console.format import Prefs, local_time, month, percent, short_day, short_i
 from console.forms import FormState, query_form
 from console.gateway import Answer, Question, Wanted
 from console.texts import N_, _, gettext
+from domain.common.money import CREDIT
 
 #: The periods to choose from, in days; a year is shown by month.
 PERIODS = (("7", N_("7 days")), ("30", N_("30 days")), ("90", N_("90 days")), ("365", N_("12 months")))
@@ -126,13 +127,13 @@ class Sum:
 
 
 def totals(answer: Answer, metric: str) -> dict[str | None, Sum]:
-    """Return a metric over the whole period by currency, the largest first; without one where it is no amount."""
+    """Return a metric over the whole period by currency, credits first; without one where it is no amount."""
     found = {
         each["currency"]: Sum(_decimal(each["value"]), _decimal(each["before"]))
         for each in (answer.body["totals"] if answer.ok else ())
         if each["metric"] == metric
     }
-    return dict(sorted(found.items(), key=lambda pair: -(pair[1].value or 0)))
+    return dict(sorted(found.items(), key=lambda pair: (pair[0] != CREDIT, pair[0] or "")))
 
 
 def grouped(answer: Answer, metric: str, currency: str | None, dimension: str) -> dict[str | None, Sum]:

@@ -61,7 +61,6 @@ PARTS = {
 class HomePage(Page):
     """Home; `tabs` choose the period of everything that has one, `sides` between spending and earnings."""
 
-    base: str
     words: str = ""
     tabs: tuple[Tab, ...] = ()
     sides: tuple[Tab, ...] = ()
@@ -88,7 +87,10 @@ async def _of_readers(visit: Visit) -> Response:
     subscription = answers.pop("subscription")
     for answer in answers.values():
         answered(answer)
-    is_fresh, earns = is_new(answers["stats"], answers["summary"]), is_earning(answers["summary"])
+    is_fresh, earns = (
+        is_new(answers["stats"], answers["summary"]),
+        answers["summary"].ok and is_earning(answers["summary"].body),
+    )
     if is_fresh and earns and not visit.chosen("side"):
         return RedirectResponse(f"{visit.base}?side=earnings", 303)
     values = {
@@ -147,20 +149,17 @@ async def _of_spenders(visit: Visit) -> Response:
 async def _page(visit: Visit, template: str, values: Json, of: Chosen | None = None, side: str = "") -> Response:
     organization = visit.organization
     assert organization is not None
-    words = gettext(of.words) if of else ""
+    words = of.words if of else ""
     tabs = [
-        Tab(
-            label=gettext(label),
-            href=address(visit.base, [("side", side), ("period", value)]),
-            current=gettext(label) == words,
-        )
+        Tab(label=gettext(label), href=address(visit.base, [("side", side), ("period", value)]), current=label == words)
         for value, label in (PERIODS if of else ())
     ]
     sides = [
         Tab(label=gettext(label), href=f"{visit.base}?side={value}", current=value == side)
         for value, label in (SIDES if side else ())
     ]
-    page = HomePage(title=organization.name, base=visit.base, words=words, tabs=tuple(tabs), sides=tuple(sides))
+    words = gettext(words) if words else ""
+    page = HomePage(title=organization.name, words=words, tabs=tuple(tabs), sides=tuple(sides))
     return await visit.show(template, page, values)
 
 
@@ -200,11 +199,10 @@ def is_new(stats: Answer, summary: Answer) -> bool:
     return not decimal(stats.body["used"]) and not any(decimal(each["in_escrow"]) for each in summary.body["assets"])
 
 
-def is_earning(summary: Answer) -> bool:
-    """Return whether agents have earnings, or work for money in an escrow."""
-    return summary.ok and any(
-        decimal(each["pending"]) or decimal(each["earnings"]["total"]) for each in summary.body["assets"]
-    )
+def is_earning(summary: Json) -> bool:
+    """Return whether agents have earnings, also on their way to the bank, or work for money in an escrow."""
+    parts = ((each["pending"], each["in_payouts"], each["earnings"]["total"]) for each in summary["assets"])
+    return any(decimal(part) for each in parts for part in each)
 
 
 def expiring(lots: Iterable[Json]) -> tuple[Json, ...]:

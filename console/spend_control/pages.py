@@ -170,7 +170,7 @@ def _declare(
         select("subject_type", N_("For"), (("", N_("Anything")), *KINDS.items())),
         tab("open"),
         tabs=(("", N_("Active")), ("false", N_("All"))),
-        usual={"open": "true"},
+        asks=lambda visit: {"open": "true", **visit.chosen("open")},
         values=of_list,
     )
     noun.page(extra=extra, values=of_control, instead=instead)
@@ -316,6 +316,5 @@ REFUSALS.list(
     values=of_refusals,
     template="refusals",
     create="",
-    file="declined-charges",
 )
 ROUTES = (*LIMITS.routes, *BUDGETS.routes, *REFUSALS.routes)

@@ -296,7 +296,7 @@ PAGES = (
     Page("/console/{org}/returns?scope=project&period=30&currency=CREDIT", BILLED),
     Page("/console/{org}/returns/revenue", BILLED),
     Page("/console/{org}/returns/revenue?status=reported", BILLED),
-    Page("/console/{org}/returns/report", ("owner", "admin", "member")),
+    Page("/console/{org}/returns/revenue/report", ("owner", "admin", "member")),
     Page("/console/{org}/budgets", (*TENANTS, *READERS)),
     Page("/console/{org}/budgets?open=false&subject_type=agent", (*TENANTS, *READERS)),
     Page("/console/{org}/budgets/new", MANAGERS),

@@ -13,7 +13,7 @@ BASE = f"/console/{ORG}"
 AGENT = f"agt_{ORG[4:]}"
 NOTHING = dict.fromkeys(("available", "pending", "frozen", "granted", "own_work", "total"), "0.00")
 ASSET = {"available": "1.50", "held": "0.25", "in_escrow": "50.00", "owed": "0.00", "earnings": NOTHING}
-ASSET |= {"pending": "0.00", "pending_until": None}
+ASSET |= {"pending": "0.00", "pending_until": None, "in_payouts": "0.00"}
 SUMMARY = {
     "assets": [{"currency": "CREDIT", **ASSET}, {"currency": "USD", **ASSET, "available": "0.00", "in_escrow": "0.00"}],
     "expiring": [],
