@@ -46,7 +46,6 @@ ACTS: Mapping[str, tuple[str, str]] = {
     "difference": (N_("Resolve discrepancy"), "reconciliation/differences"),
     "alert": (N_("Review alert"), "alerts"),
 }
-SIDES = (("spending", N_("Spending")), ("earnings", N_("Earnings")))
 #: The words of the parts of what is spent.
 PARTS = {
     "uses": N_("Uses"),
@@ -87,21 +86,19 @@ async def _of_readers(visit: Visit) -> Response:
     subscription = answers.pop("subscription")
     for answer in answers.values():
         answered(answer)
-    is_fresh, earns = (
-        is_new(answers["stats"], answers["summary"]),
-        answers["summary"].ok and is_earning(answers["summary"].body),
-    )
+    summary = answers["summary"]
+    is_fresh, earns = is_new(answers["stats"], summary), summary.ok and is_earning(summary.body)
     if is_fresh and earns and not visit.chosen("side"):
         return RedirectResponse(f"{visit.base}?side=earnings", 303)
     values = {
-        **{name: answers.get(name) for name in ("tasks", "summary", "spent", "stats", "latest")},
+        **{"tasks": None, **answers},
         **await _waiting(visit, answers),
         "subscription": subscription.body if subscription.ok else None,
         "facts": facts,
         "parts": {part: gettext(words) for part, words in PARTS.items()},
         "changed": changed,
         "is_new": is_fresh,
-        "expiring": expiring(answers["summary"].body["expiring"]) if answers["summary"].ok else (),
+        "expiring": expiring(summary.body["expiring"]) if summary.ok else (),
     }
     return await _page(visit, "home/page.html", values, of, "spending" if earns else "")
 
@@ -121,7 +118,7 @@ async def _of_creators(visit: Visit) -> Response:
         answered(answer)
     label, preview = _("Earned, %(period)s", period=gettext(of.words)), answers["preview"]
     values = {
-        **{name: answers.get(name) for name in ("tasks", "summary", "preview", "schedule", "feedback")},
+        **{"tasks": None, **answers},
         **await _waiting(visit, answers),
         "earned": measured(of, label, answers["earned"], "earnings"),
         "why_not": why_not(preview.body) if preview.ok else "",
@@ -155,8 +152,9 @@ async def _page(visit: Visit, template: str, values: Json, of: Chosen | None = N
         for value, label in (PERIODS if of else ())
     ]
     sides = [
-        Tab(label=gettext(label), href=f"{visit.base}?side={value}", current=value == side)
-        for value, label in (SIDES if side else ())
+        Tab(label=label, href=f"{visit.base}?side={value}", current=value == side)
+        for value, label in (("spending", _("Spending")), ("earnings", _("Earnings")))
+        if side
     ]
     words = gettext(words) if words else ""
     page = HomePage(title=organization.name, words=words, tabs=tuple(tabs), sides=tuple(sides))

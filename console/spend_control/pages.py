@@ -298,7 +298,7 @@ BUDGETS.form(
 BUDGETS.command("emergency/end", "budget.emergency_ended", body={})
 
 
-async def of_refusals(visit: Visit, found: ListResult) -> Json:
+async def declined(visit: Visit, found: ListResult) -> Json:
     return {"naming": await visit.naming(found.rows, "agent_id"), "called": called}
 
 
@@ -313,7 +313,7 @@ REFUSALS.list(
     pick("agent_id", N_("Agent")),
     text("key_id", N_("Key")),
     days=True,
-    values=of_refusals,
+    values=declined,
     template="refusals",
     create="",
 )

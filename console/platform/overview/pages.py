@@ -20,7 +20,6 @@ from console.texts import _, gettext
 from console.visit import Visit
 from console.widgets import Page
 from domain.escrow.state import EscrowStatus
-from domain.payments.payment.snapshot import DisputeStatus
 from domain.payments.payment.state import PaymentStatus
 
 #: Figures are of so many days, compared with those before.
@@ -122,10 +121,8 @@ def waiting(answers: Mapping[str, Answer], base: str) -> tuple[Card, ...]:
     """Return the cards of what is stuck, unmatched, or waits for a decision."""
 
     def counted(title: str, path: str, answer: Answer, number: int, *, more: bool) -> Card:
-        text = str(number) if number else ""
-        if more:
-            text = _("%(number)s or more", number=number) if number else _("Unknown")
-        return Card(title=title, href=f"{base}/{path}", answer=answer, text=text)
+        least = _("%(number)s or more", number=number) if number else _("Unknown")
+        return Card(title=title, href=f"{base}/{path}", answer=answer, text=least if more else str(number or ""))
 
     def listed(title: str, path: str, name: str, kind: str = "") -> Card:
         answer = answers[name]
@@ -145,11 +142,7 @@ def waiting(answers: Mapping[str, Answer], base: str) -> tuple[Card, ...]:
         listed(_("Open discrepancies"), "reconciliation", "tasks", "difference"),
         listed(_("Approvals to decide"), "approvals", "approvals"),
         of_status(_("Disputed escrows"), "escrows", "escrows", EscrowStatus.DISPUTED),
-        listed(
-            _("Chargebacks that need evidence"),
-            f"disputes?status={DisputeStatus.NEEDS_RESPONSE}",
-            *("tasks", "evidence_due"),
-        ),
+        listed(_("Chargebacks that need evidence"), "disputes?status=needs_response", "tasks", "evidence_due"),
         *_inbox(answers["ready"], base),
     )
 
