@@ -72,7 +72,7 @@ TENANT: Groups = {
     (N_("Spending"), "usage"): (
         Entry(N_("Usage"), "/usage", letter="u", under=("/economics",)),
         Entry(N_("Budgets"), "/budgets"),
-        Entry(N_("Limits"), "/limits", letter="l", under=("/departments",)),
+        Entry(N_("Limits"), "/limits", letter="l", under=("/departments", "/declined")),
         Entry(N_("Purchases"), "/purchases", under=("/payment-policies", "/cards")),
     ),
     (N_("Credits"), "credits"): (

@@ -31,7 +31,7 @@ OF_TENANTS = (
     Entry(N_("Exports"), "/exports", Permission.READ_BILLING, words=N_("download CSV")),
     Entry(N_("Invite person"), "/people/new", Permission.MANAGE_KEYS, words=N_("colleague user")),
     Entry(N_("Create API key"), "/settings/keys/new", Permission.MANAGE_KEYS, words=N_("token")),
-    Entry(N_("API keys"), "/settings/keys", Permission.READ_AUDIT, words=N_("token")),
+    Entry(N_("API keys"), "/settings/keys", words=N_("token")),
     Entry(N_("Create secret"), "/secrets/new", Permission.MANAGE_SECRETS),
     Entry(N_("Secrets"), "/secrets"),
     Entry(N_("Sessions"), "/settings/sessions"),

@@ -26,6 +26,7 @@ class Me:
         organization: None for the platform's own roles.
         locale: of CLDR, such as `de_AT`; None if the person has kept none.
         time_zone: the same.
+        confined: whether the key reads uses, limits and totals of its agent, department or project only.
     """
 
     principal: str
@@ -41,6 +42,7 @@ class Me:
     locale: str | None = None
     time_zone: str | None = None
     unread: int = 0
+    confined: bool = False
 
     @classmethod
     def of(cls, body: dict[str, Any]) -> "Me":
@@ -59,6 +61,7 @@ class Me:
             locale=body["locale"].replace("-", "_") if body.get("locale") else None,
             time_zone=body.get("time_zone"),
             unread=body.get("unread") or 0,
+            confined=body.get("confined", False),
         )
 
     @property
