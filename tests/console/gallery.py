@@ -204,7 +204,9 @@ def gallery() -> Gallery:
             charts.meter("Sales", Decimal(130), Decimal(100), "130.00 of 100.00 credits"),
         ),
         ranking=charts.ranking(
-            "Cost by model", [("Small", Decimal("12.5")), ("Large", Decimal(80)), ("Vision", Decimal(31))], CREDITS
+            "Cost by model",
+            [("Small", Decimal("12.5"), ""), ("Large", Decimal(80), "new"), ("V", Decimal(31), "")],
+            CREDITS,
         ),
         packages=packages,
         steps=(

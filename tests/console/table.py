@@ -271,7 +271,6 @@ PAGES = (
     Page("/console/{org}/usage", (*TENANTS, *READERS)),
     Page("/console/{org}/usage?month=2026-01&by=agent", (*TENANTS, *READERS)),
     Page("/console/{org}/usage?action=generate_content&status=charged", (*TENANTS, *READERS)),
-    Page("/console/{org}/usage/uses", (*TENANTS, *READERS)),
     Page("/console/{org}/usage/runs", (*TENANTS, *READERS)),
     Page("/console/{org}/usage/log", (*TENANTS, *READERS)),
     Page("/console/{org}/usage/log?model=gpt-4o&from=2026-01-01", (*TENANTS, *READERS)),
