@@ -176,7 +176,9 @@ def items(value: Mapping[str, Any]) -> Sequence[tuple[str, Any]]:
     return tuple(value.items())
 
 
-count, day, month = (_of_prefs(write) for write in (written.count, written.day, written.month))
+count, day, month, percent = (
+    _of_prefs(write) for write in (written.count, written.day, written.month, written.percent)
+)
 
 FILTERS: Mapping[str, Callable[..., Any]] = {
     "money": money,
@@ -206,7 +208,7 @@ FILTERS: Mapping[str, Callable[..., Any]] = {
     "currency_name": written.currency_name,
     "count": count,
     "number": _of_prefs(written.number),
-    "percent": _of_prefs(written.percent),
+    "percent": percent,
     "day": day,
     "month": month,
     "period": _of_prefs(written.period),

@@ -14,7 +14,7 @@ from console.chargeback.pages import ROUTES as CHARGEBACK
 from console.contract.pages import ROUTES as CONTRACT
 from console.economics.pages import ROUTES as ECONOMICS
 from console.entry.routes import ROUTES as ENTRY
-from console.escrow.routes import ROUTES as ESCROW
+from console.escrow.pages import ROUTES as ESCROW
 from console.export.pages import ROUTES as EXPORT
 from console.feedback.pages import ROUTES as FEEDBACK
 from console.free_option.pages import ROUTES as FREE_OPTION

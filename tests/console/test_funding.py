@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from console.escrow.asking import outside
+from console.escrow.pages import outside
 from tests.console.fake import OWN, FakeApi, browser, problem
 from tests.console.test_escrow import ESCROW, ID, LIST, effect
 from tests.console.test_payments import hidden
