@@ -114,7 +114,7 @@ class ListView:
     """Everything around the rows of a list. `failed` is shown instead of them if the API did not answer.
 
     Attributes:
-        choices: what filters choose between, by their names; of those in `more` there are others.
+        choices: what filters choose between, by their names.
         picks: the filters that pick an object by its name.
         filtered: whether there are rows that the filters leave out.
     """
@@ -127,7 +127,6 @@ class ListView:
     filtered: bool
     failed: Failed | None = None
     choices: Mapping[str, Options] = field(default_factory=dict)
-    more: frozenset[str] = frozenset()
     picks: Mapping[str, "Choice"] = field(default_factory=dict)
 
 
@@ -189,7 +188,6 @@ class ListResult:
             filtered=(bool(asked.given.keys() - set(tabbed)) or not asked.at_start) and not self.is_bare,
             failed=self._failed(title),
             choices=self.choices,
-            more=self.more,
             picks={
                 name: Choice(
                     rows=tuple({"id": id, NAMES[noun]: words} for id, words in self.choices[name] if id),
