@@ -7,7 +7,8 @@ from urllib.parse import quote
 
 from starlette.responses import Response
 
-from console.format import decimal, money
+from console.filters import money
+from console.format import decimal
 from console.forms import Form, FormState, blank, corrected, period, read_form, written
 from console.gateway import Answer
 from console.marketplace.pages import AGENTS
@@ -15,7 +16,6 @@ from console.noun import Json
 from console.noun_page import FormPage
 from console.paying import currencies
 from console.problems import Reaction, reaction_to
-from console.reader import reader
 from console.routing import console_of
 from console.texts import N_, _, gettext
 from console.visit import Visit
@@ -122,7 +122,7 @@ async def _confirm(visit: Visit, form: Form) -> Response:
             visit, corrected(form, {"price": _("Write the price as a plain number, such as 50.00.")}), 422
         )
     it, currency = (await visit.ask(_agent(form.text("agent_id")))).need(), form.text("currency") or CREDIT
-    settings, price = console_of(visit.request).settings, money(form.number("price"), currency, reader().prefs)
+    settings, price = console_of(visit.request).settings, money(form.number("price"), currency)
     title = _("Hire %(agent)s and pay %(price)s into escrow?", agent=it["name"], price=price)
     back = f"{visit.base}/escrows/new?agent={it['id']}"
     crumb = Link(label=_("Hire %(agent)s", agent=it["name"]), href=back)
