@@ -180,12 +180,14 @@ _PLAIN = (
     *(money, moment, relative, ident, status, mentioned, past, is_some, per, country_name, payment_method, total),
     *(company, share, link, rounded, job_price, offer_price, written.titled, written.currency_name),
 )
-_BY_PREFS = (written.number, written.percent, written.period, written.service_period, written.duration)
-count, day, month = (_of_prefs(write) for write in (written.count, written.day, written.month))
+_BY_PREFS = (written.number, written.period, written.service_period, written.duration)
+count, day, month, percent = (
+    _of_prefs(write) for write in (written.count, written.day, written.month, written.percent)
+)
 FILTERS: Mapping[str, Callable[..., Any]] = {
     **{each.__name__: each for each in _PLAIN},
     **{each.__name__: _of_prefs(each) for each in _BY_PREFS},
-    **{"count": count, "day": day, "month": month},
+    **{"count": count, "day": day, "month": month, "percent": percent},
     **{"actor": actor_named, "role": role_named, "provider": provider_named, "pairs": items, "listed": written.joined},
 }
 

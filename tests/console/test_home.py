@@ -12,7 +12,7 @@ from tests.console.test_spend_control import plain
 BASE = f"/console/{ORG}"
 AGENT = f"agt_{ORG[4:]}"
 NOTHING = dict.fromkeys(("available", "pending", "frozen", "granted", "own_work", "total"), "0.00")
-ASSET = {"available": "1.50", "held": "0.25", "in_escrow": "50.00", "owed": "0.00", "earnings": NOTHING}
+ASSET: dict[str, Any] = {"available": "1.50", "held": "0.25", "in_escrow": "50.00", "owed": "0.00", "earnings": NOTHING}
 ASSET |= {"pending": "0.00", "pending_until": None, "in_payouts": "0.00"}
 SUMMARY = {
     "assets": [{"currency": "CREDIT", **ASSET}, {"currency": "USD", **ASSET, "available": "0.00", "in_escrow": "0.00"}],
@@ -139,7 +139,7 @@ RATED: dict[str, Any] = {
 
 
 def selling(**answers: Any) -> FakeApi:
-    preview = {"payable": [], "refused": "payout.no_account", "detail": "Connect.", "account": None}
+    preview: dict[str, Any] = {"payable": [], "refused": "payout.no_account", "detail": "Connect.", "account": None}
     earned = {"metric": "earnings", "currency": "CREDIT", "value": "40.00", "before": "20.00"}
     known = {
         "/billing/summary": {**SUMMARY, "assets": [EARNED]},
