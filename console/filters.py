@@ -212,6 +212,7 @@ FILTERS: Mapping[str, Callable[..., Any]] = {
     "period": _of_prefs(written.period),
     "service_period": _of_prefs(written.service_period),
     "duration": _of_prefs(written.duration),
+    "about": _of_prefs(written.about),
 }
 
 

@@ -29,6 +29,7 @@ from console.payment.pages import ROUTES as PAYMENT
 from console.payment_method.pages import ROUTES as PAYMENT_METHOD
 from console.payment_policy.pages import ROUTES as PAYMENT_POLICY
 from console.picker import ROUTES as PICKER
+from console.picture.pages import ROUTES as PICTURE
 from console.platform.analytics.pages import ROUTES as PLATFORM_ANALYTICS
 from console.platform.approval.pages import ROUTES as PLATFORM_APPROVAL
 from console.platform.billing_run.pages import ROUTES as PLATFORM_BILLING_RUN
@@ -81,6 +82,7 @@ _ALL = (
     *PAYMENT_METHOD,
     *AUTO_TOPUP,
     *PICKER,
+    *PICTURE,
     *PLATFORM_ANALYTICS,
     *PLATFORM_APPROVAL,
     *PLATFORM_BILLING_RUN,

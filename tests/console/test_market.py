@@ -29,6 +29,8 @@ CARD: dict[str, Any] = {
     "stars": None,
     "ratings": 0,
     "jobs_done": 0,
+    "median_delivery_seconds": None,
+    "picture_url": None,
     "can_be_hired": True,
 }
 HIRED: dict[str, Any] = {
@@ -41,6 +43,7 @@ HIRED: dict[str, Any] = {
     "terms": {"price": {"min": "5.00", "max": None, "currency": "CREDIT"}},
     "visibility": "public",
     "accepts_granted_credits": True,
+    "samples": [],
     "created_at": "2026-11-20T00:00:00Z",
     "retired_at": None,
     **CARD,
@@ -105,7 +108,7 @@ def test_box_of_the_listing_says_whether_granted_credits_pay_the_agent() -> None
     listed = {"name": "Reads", "visibility": "public"}
     assert changed(Form(values=listed))["accepts_granted_credits"] is False
     assert changed(Form(values={**listed, "accepts_granted_credits": "on"}))["accepts_granted_credits"] is True
-    agent = {**listed, "description": None, "category": None, "accepts_granted_credits": True}
+    agent = {**listed, "description": None, "category": None, "accepts_granted_credits": True, "samples": []}
     assert listing(agent)["accepts_granted_credits"] == "on"
 
 
@@ -248,7 +251,7 @@ def test_own_agent_has_the_price_of_a_job_and_that_of_its_offer(offer: Answer, s
 
 @pytest.mark.parametrize(("name", "initials"), [("Research desk two", "RD"), ("écrivain", "É"), ("<b> !", "?")])
 def test_initials_are_of_words_and_colours_of_the_id(name: str, initials: str) -> None:
-    one, other = disc(name, AGENT), disc("Other", AGENT)
+    one, other = disc(name, AGENT, None), disc("Other", AGENT, None)
     assert f">{initials}<" in one
     assert re.findall(r"disc f[1-6]", one) == re.findall(r"disc f[1-6]", other) != []
 

@@ -225,7 +225,7 @@ class Sample(RequestModel):
 
     title: Annotated[Name, StringConstraints(max_length=80)]
     url: Annotated[str, StringConstraints(max_length=500), Field(description="Where it is: an https URL.")]
-    note: Annotated[Note, StringConstraints(max_length=200)] | None = None
+    note: Name | None = None
 
     @field_validator("url")
     @classmethod
