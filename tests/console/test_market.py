@@ -542,8 +542,7 @@ async def test_picture_is_sent_by_a_form_and_shown_from_the_same_origin(
     path = f"{base}/{name.format(**objects)}"
 
     async def send(file: bytes, **more: str) -> httpx2.Response:
-        data = {"command": await owner.form(path), **more}
-        return await owner.browser.post(path, data=data, files={"picture": ("a.png", file)}, headers=OWN)
+        return await owner.post(path, {"command": await owner.form(path), "picture": file, **more})
 
     done = await send(png(2, 2, chunk(b"tEXt", SECRET)))
     assert done.headers["location"] == f"{path.removesuffix(f'/{field}')}?notice=picture.saved"
