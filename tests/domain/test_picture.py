@@ -1,4 +1,4 @@
-"""What is kept of a picture's file, and which files are refused."""
+"""Files of pictures: the parts that are kept, and files that are refused."""
 
 import pytest
 
