@@ -180,7 +180,7 @@ _PLAIN = (
     *(money, moment, relative, ident, status, mentioned, past, is_some, per, country_name, payment_method, total),
     *(company, share, link, rounded, job_price, offer_price, written.titled, written.currency_name),
 )
-_BY_PREFS = (written.number, written.period, written.service_period, written.duration)
+_BY_PREFS = (written.about, written.number, written.period, written.service_period, written.duration)
 count, day, month, percent = (
     _of_prefs(write) for write in (written.count, written.day, written.month, written.percent)
 )

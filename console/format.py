@@ -284,6 +284,11 @@ def duration(iso: str, prefs: Prefs = DEFAULT) -> str:
     return " ".join(texts) or _units(0, "seconds", prefs)
 
 
+def about(seconds: int, prefs: Prefs = DEFAULT) -> str:
+    """Write a length of time in its largest unit, rounded, such as `5 hours`."""
+    return format_timedelta(timedelta(seconds=seconds), locale=prefs.locale)
+
+
 def _units(number_of: int, name: str, prefs: Prefs) -> str:
     # Japanese writes both alike, and CLDR has the short form alone.
     length: Literal["long", "short"] = "short" if prefs.locale == "ja" else "long"

@@ -15,6 +15,7 @@ class Organization:
     id: str
     name: str
     plan: str
+    logo: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +75,9 @@ class Me:
 
 
 def organization_of(body: dict[str, Any]) -> Organization:
-    return Organization(id=body["id"], name=body["name"], plan=titled(str(body.get("tier", ""))))
+    return Organization(
+        id=body["id"], name=body["name"], plan=titled(str(body.get("tier", ""))), logo=body.get("logo_url")
+    )
 
 
 def actor_named(actor: str) -> str:

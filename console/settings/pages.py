@@ -33,7 +33,7 @@ def tabs(visit: Visit, current: str = "") -> tuple[Tab, ...]:
 
 async def show(visit: Visit) -> Response:
     organization = (await visit.ask(f"/organizations/{visit.org_id}")).need()
-    values = {"it": organization, "parts": tabs(visit), "me": visit.me}
+    values = {"it": organization, "parts": tabs(visit), "me": visit.me, "logo": f"{visit.base}/settings/logo"}
     return await visit.show("settings/page.html", Page(title=_("Settings")), values)
 
 

@@ -302,7 +302,7 @@ async def history(
 
 # The first rows of each band, by the index of the board or of its category.
 _LEADERS = """
-SELECT a.id, a.name, r.rank_e6, r.stars_e6, r.evidence_count
+SELECT a.id, a.name, a.picture_sha256, r.rank_e6, r.stars_e6, r.evidence_count
 FROM (
     SELECT top.* FROM unnest($1::text[]) AS wanted (board), unnest($2::smallint[]) AS ranked (band), LATERAL (
         SELECT s.agent_id, s.rank_e6, s.stars_e6, s.evidence_count FROM {table} s

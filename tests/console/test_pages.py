@@ -162,6 +162,7 @@ async def test_every_route_that_shows_something_is_in_the_table(objects: dict[st
         "/enter/{token}",
         "/platform/changes",
         "/{org}/changes",
+        "/pictures/{id}",
         "/platform/pick/{noun}",
         "/{org}/pick/{noun}",
     }

@@ -200,7 +200,7 @@ def test_what_is_no_web_address_is_no_link(address):
 def test_a_link_to_somebody_else_says_where_it_leads():
     shown = rendered("{{ external(link) }}", link=widgets.external("report", "https://files.example/a?b=1"))
 
-    assert 'href="https://files.example/a?b=1" rel="noopener noreferrer"' in shown
+    assert 'href="https://files.example/a?b=1" rel="noopener noreferrer nofollow"' in shown
     assert "files.example, opens in a new tab" in shown
 
 

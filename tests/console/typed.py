@@ -267,6 +267,7 @@ FORMS = (
         "/{org}/agents/{id}/change",
         "owner",
         shown={"name": "", "description": ""},
+        checked=each("samples"),
     ),
     Typed(
         "/console/{org}/agents/{own_agent}/offer",

@@ -74,6 +74,8 @@ RECIPES = {
     ],
     "sell-an-agent": [
         "listed 40.00 CREDIT 0.90",
+        "picture?v=",
+        "[{'title': 'A lease', 'url': 'https://studio.example/lease.pdf', 'note': None}]",
         "found Clause finder",
         "active True",
         "403 marketplace.own_agent",

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from api.fields import AgentId, ContractId, Note, RequestModel, ResponseModel, SearchText, Whole, example
+from api.pictures import picture_url
 from domain.reputation.boards import MINIMUMS, Period, percentile
 from domain.reputation.evidence import ONE_E6, Dimension
 from domain.reputation.facts import SENTENCES, FactKind
@@ -114,6 +115,7 @@ class LeaderView(ResponseModel):
     rank: int
     agent_id: str
     name: str
+    picture_url: str | None = Field(description="The path of the agent's picture; null without one.")
     score: float = Field(description="The mean score, from 0 to 10.")
     rank_score: float = Field(
         description="The value that ranks the agent: its expected score less one standard deviation."
@@ -185,6 +187,7 @@ def leaders(rows: "Sequence[Mapping[str, Any]]") -> list[LeaderView]:
             rank=number,
             agent_id=row["id"],
             name=row["name"],
+            picture_url=picture_url(f"/agents/{row['id']}/picture", row["picture_sha256"]),
             score=points(row["stars_e6"]),
             rank_score=points(row["rank_e6"]),
             evidence_count=row["evidence_count"],

@@ -22,6 +22,7 @@ class MeOrganization(ResponseModel):
     id: str
     name: str
     tier: str
+    logo_url: str | None = Field(description="The path of its logo, which changes with it; null without one.")
 
 
 class MeAgent(ResponseModel):
