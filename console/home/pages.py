@@ -87,7 +87,7 @@ async def _of_readers(visit: Visit) -> Response:
         "facts": facts,
         "parts": {part: gettext(words) for part, words in PARTS.items()},
         "changed": changed,
-        "is_new": is_new(answers["stats"], answers["summary"]),
+        "is_new": is_new(*(answers[name] for name in ("stats", "summary", "spent"))),
         "expiring": expiring(answers["summary"].body["expiring"]) if answers["summary"].ok else (),
     }
     return await _page(visit, "home/page.html", values, of)
@@ -151,11 +151,14 @@ def task_href(task: Json, base: str) -> str:
     return f"{base}/{noun}" if noun == "alerts" else f"{base}/{noun}/{task['object_id']}" if noun else ""
 
 
-def is_new(stats: Answer, summary: Answer) -> bool:
-    """Return whether an account has neither used credits nor held any in an escrow."""
-    if not stats.ok or not summary.ok:
+def is_new(stats: Answer, summary: Answer, spent: Answer) -> bool:
+    """Return whether an account has used and earned nothing, holds nothing in escrow and spent nothing lately."""
+    if not stats.ok or not summary.ok or not spent.ok:
         return False
-    return not decimal(stats.body["used"]) and not any(decimal(each["in_escrow"]) for each in summary.body["assets"])
+    amounts = [stats.body["used"], *(each["total"] for each in spent.body["currencies"])]
+    for each in summary.body["assets"]:
+        amounts += [each["in_escrow"], each["earnings"]["total"]]
+    return not any(map(decimal, amounts))
 
 
 def expiring(lots: Iterable[Json]) -> tuple[Json, ...]:

@@ -10,7 +10,7 @@ import segno
 from starlette.responses import Response
 
 from console import lists
-from console.filters import moment, status as status_of
+from console.filters import moment, money, status as status_of
 from console.format import titled
 from console.forms import FormState, at_fields, blank, new_key, query_form, read_form
 from console.gateway import BACKGROUND, Answer, Refused
@@ -48,7 +48,7 @@ PAYMENTS = Noun(
     "/payments",
     title=N_("Payments"),
     folder="payment",
-    name="description",
+    name=lambda it: _("Payment of %(amount)s", amount=money(it["amount"], it["currency"])),
     change=Permission.PAY,
     site=(tenant, platform),
 )
