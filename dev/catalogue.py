@@ -37,6 +37,8 @@ def _of(path: Path, method: str, keywords: Mapping[str, Any]) -> Iterator[str | 
 def texts() -> Sequence[Text]:
     """Return the texts of the console in a stable order, each once."""
     from console.notices import NOTICES
+    from domain.messages.alert.metrics import METRICS
+    from domain.messages.alert.rules import BUILT_IN
 
     found: dict[Any, None] = {}
     for path in sorted(CONSOLE.rglob("*.py")):
@@ -47,7 +49,9 @@ def texts() -> Sequence[Text]:
             found[text if isinstance(text, str) else (text[0], text[1])] = None
     for text in _of(CONSOLE / "status.py", "python", STATUSES):
         found |= dict.fromkeys(text if isinstance(text, tuple) else (text,))
-    return tuple(found | dict.fromkeys(sentence for _tone, sentence in NOTICES.values()))
+    sentences = [sentence for _tone, sentence in NOTICES.values()]
+    sentences += [each.sentence for each in (*METRICS.values(), *BUILT_IN.values())]
+    return tuple(found | dict.fromkeys(sentences))
 
 
 def kept(language: str) -> Catalog:
