@@ -50,7 +50,7 @@ def texts() -> Sequence[Text]:
     for text in _of(CONSOLE / "status.py", "python", STATUSES):
         found |= dict.fromkeys(text if isinstance(text, tuple) else (text,))
     sentences = [sentence for _tone, sentence in NOTICES.values()]
-    sentences += [each.sentence for each in (*METRICS.values(), *BUILT_IN.values())]
+    sentences += [*(each.sentence for each in METRICS.values()), *(each.sentence for each in BUILT_IN.values())]
     return tuple(found | dict.fromkeys(sentences))
 
 

@@ -166,7 +166,7 @@ def steps(visit: Visit, events: Sequence[Json]) -> tuple[Step, ...]:
             tone=tone,
             icon=icon,
             detail=str(details.get("detail") or details.get("reason") or details.get("why") or ""),
-            who=actor_named(event["actor"]),
+            who=_("Automatic") if event["actor"] == "workflow" else actor_named(event["actor"]),
             href=href if event["transfer_id"] and visit.has_page(href) else "",
         )
         found.append(step)
