@@ -199,10 +199,8 @@ def may(permission: str) -> bool:
 
 def currencies(*, credits: bool = False) -> tuple[tuple[str, str], ...]:
     """Return all currencies as options of a select: credits if they are one, the usual ones, then by code."""
-    known = Locale.parse(reader().prefs.locale).currencies
     codes = dict.fromkeys(("USD", "EUR", *sorted(SCALES.keys() - {CREDIT, SLOT})))
-    named = tuple((code, f"{code}, {known[code]}" if code in known else code) for code in codes)
-    return (((CREDIT, _("Credits")),) if credits else ()) + named
+    return tuple((code, written.currency_name(code)) for code in ((CREDIT, *codes) if credits else codes))
 
 
 def install(environment: Environment) -> None:

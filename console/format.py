@@ -189,7 +189,8 @@ def percent(ratio: str, prefs: Prefs = DEFAULT) -> str:
     sign, digits, exponent = exact.as_tuple()
     assert isinstance(exponent, int)
     shifted = Decimal((0, digits, exponent + 2))
-    return f"{MINUS if sign and exact else ''}{digits_of(shifted, prefs)}%"
+    number = f"{MINUS if sign and exact else ''}{digits_of(shifted, prefs)}"
+    return re.sub(r"[#0,.]+", number, str(Locale.parse(prefs.locale).percent_formats[None].pattern))
 
 
 def saving(price: Decimal, usual: Decimal, prefs: Prefs = DEFAULT) -> str:

@@ -12,12 +12,11 @@ from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 from zoneinfo import ZoneInfo
 
-from babel import Locale
 from starlette.responses import Response
 
 from console import picker
 from console.arrival import came_from
-from console.format import Prefs, count, short_id
+from console.format import Prefs, count, currency_name, short_id
 from console.forms import FormState, at_fields, query_form
 from console.gateway import Answer, Problem, Query, Refused, Wanted, request_id_of
 from console.picker import NAMES, Sources
@@ -295,7 +294,7 @@ async def find(
         is_bare = bare.ok and not bare.body["data"]
     words = {name: _named(each, rows, name) for name, each in found.items()} | dict(choices or {})
     if "currency" in names:
-        words["currency"] = _currencies(rows, of.given.get("currency", ""), visit.choices.prefs)
+        words["currency"] = _currencies(rows, of.given.get("currency", ""))
     more = frozenset(
         name for name, of_name in found.items() if any(not a.ok or a.body["next_cursor"] is not None for a in of_name)
     )
@@ -334,11 +333,9 @@ def _named(answers: Iterable[Answer], rows: Iterable[Mapping[str, Any]], name: s
     return called
 
 
-def _currencies(rows: Iterable[Mapping[str, Any]], given: str, prefs: Prefs) -> dict[str, str]:
+def _currencies(rows: Iterable[Mapping[str, Any]], given: str) -> dict[str, str]:
     found = [*_USUAL, *sorted({str(each["currency"]) for each in rows if each.get("currency")}), given]
-    known = Locale.parse(prefs.locale).currencies
-    words = {code: f"{code}, {known[code]}" if code in known else code for code in found if code}
-    return words | {code: word for code, word in ((CREDIT, _("Credits")), (SLOT, _("Slots"))) if code in words}
+    return {code: _("Slots") if code == SLOT else currency_name(code) for code in found if code}
 
 
 def _options(words: Mapping[str, str], given: str) -> Options:

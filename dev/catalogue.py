@@ -45,6 +45,8 @@ def texts() -> Sequence[Text]:
     """Return the texts of the console in a stable order, each once."""
     from console.format import TITLES
     from console.notices import NOTICES
+    from domain.messages.alert.metrics import METRICS
+    from domain.messages.alert.rules import BUILT_IN
 
     found: dict[Any, None] = {}
     for path in sorted(CONSOLE.rglob("*.py")):
@@ -55,7 +57,9 @@ def texts() -> Sequence[Text]:
             found[text if isinstance(text, str) else (text[0], text[1])] = None
     for texts in _of_code(CONSOLE / "status.py", STATUSES):
         found |= dict.fromkeys(texts)
-    return tuple(found | dict.fromkeys((*TITLES, *(sentence for _tone, sentence in NOTICES.values()))))
+    sentences = [sentence for _tone, sentence in NOTICES.values()]
+    sentences += [*(each.sentence for each in METRICS.values()), *(each.sentence for each in BUILT_IN.values())]
+    return tuple(found | dict.fromkeys((*TITLES, *sentences)))
 
 
 def kept(language: str) -> Catalog:

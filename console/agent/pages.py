@@ -196,7 +196,7 @@ AGENTS.form(
     "agent.created",
     *("name", "description", "visibility", "category", "model", "amount", "currency"),
     title=N_("Create agent"),
-    lead=N_("The listed price. The price of a single job is agreed in its contract."),
+    lead=N_("What the agent does, and its listed price. Each job's price is agreed in its contract."),
     label=N_("Create agent"),
     body=_created,
     names=_PRICE,

@@ -91,7 +91,7 @@ async def show_one(visit: Visit, form: FormState | None = None, status: int = 20
     values = {
         "metrics": metrics,
         "providers": tuple((name, company(name)) for name in ("stripe", "paypal", "crypto")),
-        "figures": tuple((each["name"], each["description"]) for each in metrics),
+        "figures": tuple((each["name"], terms.figure(each["name"])) for each in metrics),
         "roles": terms.callable_by(platform=visit.me.is_platform),
         "channels": _channels(answers["channels"], shown),
         "steps": terms.steps_of(shown),

@@ -9,7 +9,7 @@ from console.lists import Options
 from console.mentions import Naming, shortened
 from console.payment.view import company
 from console.picker import Sources
-from console.texts import N_, _
+from console.texts import N_, _, gettext
 from console.who import role_named
 from domain.common.access import PERMISSIONS, PLATFORM_ROLES, Permission, Role
 from domain.messages.alert.conditions import Measure
@@ -121,9 +121,9 @@ def typed(found: Mapping[str, Any]) -> FormState:
 
 def words(found: Mapping[str, Any], naming: Naming) -> str:
     """Return when a rule fires; of a built-in one it is its own sentence."""
-    condition, prefs = found["condition"], naming.prefs
+    condition, sentence, prefs = found["condition"], found["description"], naming.prefs
     if condition is None:
-        return str(found["description"] or "")
+        return gettext(sentence) if sentence else ""
     threshold = number(condition["threshold"], prefs) if condition["threshold"] is not None else ""
     fires = _(
         _WORDS[C(condition["type"])],
@@ -140,7 +140,8 @@ def words(found: Mapping[str, Any], naming: Naming) -> str:
 
 
 def figure(name: str) -> str:
-    return METRICS[name].sentence.removesuffix(".") if name in METRICS else name
+    """Return what a metric is, in words."""
+    return gettext(METRICS[name].sentence).removesuffix(".") if name in METRICS else name
 
 
 def kept(found: Mapping[str, Any]) -> dict[str, Any]:

@@ -165,7 +165,7 @@ def _ranks(
 
 
 def _service(action: str | None) -> str:
-    return service_name(action) if action else _("Other services")
+    return gettext(service_name(action)) if action else _("Other services")
 
 
 def _figures(of: Chosen, answers: Mapping[str, Answer]) -> tuple[Figure, ...]:

@@ -87,8 +87,9 @@ async def _of_readers(visit: Visit) -> Response:
     for answer in answers.values():
         answered(answer)
     summary = answers["summary"]
-    is_fresh, earns = is_new(answers["stats"], summary), summary.ok and is_earning(summary.body)
-    if is_fresh and earns and not visit.chosen("side"):
+    spends = is_spending(answers["stats"], summary, answers["spent"])
+    earns = summary.ok and is_earning(summary.body)
+    if earns and not spends and not visit.chosen("side"):
         return RedirectResponse(f"{visit.base}?side=earnings", 303)
     values = {
         **{"tasks": None, **answers},
@@ -97,7 +98,7 @@ async def _of_readers(visit: Visit) -> Response:
         "facts": facts,
         "parts": {part: gettext(words) for part, words in PARTS.items()},
         "changed": changed,
-        "is_new": is_fresh,
+        "is_new": not spends and not earns,
         "expiring": expiring(summary.body["expiring"]) if summary.ok else (),
     }
     return await _page(visit, "home/page.html", values, of, "spending" if earns else "")
@@ -190,11 +191,12 @@ def task_href(task: Json, base: str) -> str:
     return f"{base}/{noun}" if noun == "alerts" else f"{base}/{noun}/{task['object_id']}" if noun else ""
 
 
-def is_new(stats: Answer, summary: Answer) -> bool:
-    """Return whether an account has neither used credits nor held any in an escrow."""
-    if not stats.ok or not summary.ok:
-        return False
-    return not decimal(stats.body["used"]) and not any(decimal(each["in_escrow"]) for each in summary.body["assets"])
+def is_spending(stats: Answer, summary: Answer, spent: Answer) -> bool:
+    """Return whether an account used credits, spent lately or holds money in an escrow; true if that is not known."""
+    if not (stats.ok and summary.ok and spent.ok):
+        return True
+    amounts = [stats.body["used"], *(each["total"] for each in spent.body["currencies"])]
+    return any(map(decimal, [*amounts, *(each["in_escrow"] for each in summary.body["assets"])]))
 
 
 def is_earning(summary: Json) -> bool:

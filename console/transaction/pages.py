@@ -98,7 +98,7 @@ async def of_activity(_visit: Visit, _found: ListResult) -> dict[str, Any]:
 
 WORDS = {"words_of": words_of}
 ACTIVITY.list(
-    select("category", N_("About"), (("", N_("Everything")), *CATEGORIES.items())),
+    select("category", N_("Kind"), (("", N_("Everything")), *CATEGORIES.items())),
     days=True,
     values=of_activity,
     create="",

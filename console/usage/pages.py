@@ -24,6 +24,7 @@ from console.texts import N_, _, gettext
 from console.visit import Visit
 from console.widgets import FormPage, Link, Tab, address
 from domain.common.access import Permission
+from domain.insight.spent import service_name
 
 _PATH, _LOG = "/billing/usage", "/billing/usage/logs"
 #: The most refunds of a use, names of groups, and latest events whose runs are listed.
@@ -267,7 +268,7 @@ def title_of(spend: Json) -> str:
     agent = spend["payee_agent_name"] or _("an agent")
     if spend["meter"]:
         return _("Use of %(name)s", name=agent)
-    return _("Purchase of %(name)s", name=agent) if spend["purchase_id"] else _("Use of %(name)s", name=spend["action"])
+    return _("Purchase of %(name)s", name=agent) if spend["purchase_id"] else gettext(service_name(spend["action"]))
 
 
 def _refunds(visit: Visit) -> dict[str, Wanted]:

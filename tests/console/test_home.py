@@ -101,10 +101,20 @@ async def test_what_is_zero_is_left_out_and_what_is_under_way_leads_on() -> None
 
 async def test_an_account_that_used_nothing_is_given_its_first_steps() -> None:
     summary = {**SUMMARY, "assets": [{"currency": "CREDIT", **ASSET, "in_escrow": "0.00"}]}
-    new = {"GET /credits/stats": (200, {**STATS, "used": "0.00"}), "GET /billing/summary": (200, summary)}
-    page = await home(api(**new))
+    nothing = {"currencies": [{**SPENT, "total": "0.00"}], "left_out": []}
+    new = {"credits/stats": {**STATS, "used": "0.00"}, "billing/summary": summary, "analytics/spent": nothing}
+    page = await home(api(**{f"GET /{path}": (200, body) for path, body in new.items()}))
     assert "First steps" in page
     assert "Credits added" in page
+
+
+async def test_an_account_that_only_earned_is_not_given_its_first_steps() -> None:
+    earned = {**ASSET, "in_escrow": "0.00", "earnings": {"total": "5.00", "available": "0.00"}}
+    summary = {**SUMMARY, "assets": [{"currency": "CREDIT", **earned}]}
+    nothing = {"currencies": [{**SPENT, "total": "0.00"}], "left_out": []}
+    earning = {"credits/stats": {**STATS, "used": "0.00"}, "billing/summary": summary, "analytics/spent": nothing}
+    page = await home(api(**{f"GET /{path}": (200, body) for path, body in earning.items()}))
+    assert "First steps" not in page
 
 
 async def test_a_figure_without_an_answer_says_so_and_the_rest_stands() -> None:

@@ -57,7 +57,7 @@ def test_roi_shows_spent_next_to_costs_and_says_how_they_differ() -> None:
     text = shown(Answer(status=200, request_id="req_1", body=ROI))
     for words in (
         *("Spent, 30 days 4.00 USD Costs 3.00 USD", "Costs are what was spent, with the cost of recorded usage"),
-        *("Forecast: 0.50 USD to 2.00 USD in the next 28 days, 80 % interval", "at least 20%, paid back in 3 days"),
+        *("Forecast: 0.50 USD to 2.00 USD in the next 28 days, 80% interval", "at least 20%, paid back in 3 days"),
         *("Excluded, for lack of an exchange rate: reported credits, ISK.", "Usage 3.00 USD", "1.00 USD wait"),
         "The first 1 of 2.",
     ):

@@ -66,7 +66,7 @@ def standing(**changes: Any) -> str:
 
 def test_score_is_shown_with_its_interval_and_as_a_bar_of_ten() -> None:
     shown = standing()
-    for words in ("Stars 3.6 Of 5", "Score 7.25 Of 10; 90 % interval: 6.00 to 8.50", "Quality 7.25 of 10"):
+    for words in ("Stars 3.6 Of 5", "Score 7.25 Of 10; 90% interval: 6.00 to 8.50", "Quality 7.25 of 10"):
         assert words in shown
     assert [bar.width for bar in bars(STANDING["dimensions"])] == ["72.50"]
 

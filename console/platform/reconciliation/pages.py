@@ -119,7 +119,8 @@ async def resolve(visit: Visit) -> Response:
 
 async def show_clearing(visit: Visit) -> Response:
     provider = visit.path("id")
-    accounts = (await visit.ask(f"/reconciliation/clearing/{provider}")).need()
+    answer = await visit.ask(f"/reconciliation/clearing/{provider}")
+    accounts = () if answer.status == 404 and provider in PROVIDERS else answer.need()
     page = Page(title=_("Clearing at %(provider)s", provider=company(provider)), crumbs=RUNS.crumbs(visit))
     return await visit.show("platform/reconciliation/clearing.html", page, {"accounts": accounts})
 
