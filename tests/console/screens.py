@@ -17,26 +17,24 @@ from tests.e2e.conftest import World, good
 
 OUT = Path(__file__).resolve().parents[2] / "docs/pictures"
 HEIGHT = 1000
-#: By the name of a picture: who reads, and the page. The approver's is the newest purchase that waits.
+#: By the name of a picture: who reads, and the page. The approver's is the newest purchase that waits in the demo data.
 FIRST = {
     "console": ("client", "/{client_org}"),
     "creator": ("studio", "/{studio_org}"),
     "developer": ("agent", "/{studio_org}"),
     "operator": ("operator", "/platform"),
-    "approver": ("finance", "/{client_org}/purchases/{purchase_order}"),
+    "approver": ("studio", "/{studio_org}/purchases/{purchase_order}"),
 }
 
 
 async def shoot(running: Running, out: Path) -> None:
     """Write a picture of each first screen, in the light theme on a laptop."""
     async with httpx2.AsyncClient(base_url=running.api_url, trust_env=False, timeout=60) as http:
-        waiting = good(await World(running, http).finance.get("/purchase-orders?status=needs_approval"))["data"]
-    ids = {**running.ids, "purchase_order": waiting[0]["id"]} if waiting else running.ids
+        studio = World(running, http).studio
+        waiting = good(await studio.get("/purchase-orders", params={"status": "needs_approval"}))["data"]
+    ids = {**running.ids, "purchase_order": waiting[0]["id"]}
     async with launched() as browser:
         for name, (persona, path) in FIRST.items():
-            if "{purchase_order}" in path and not waiting:
-                print("No purchase waits for an approval.")
-                continue
             async with window(browser, console_url(running)) as shown:
                 await shown.sign_in(running.keys[persona])
                 await shown.page.set_viewport_size({"width": WIDTHS[0], "height": HEIGHT})
