@@ -25,7 +25,7 @@ from console.problems import Reaction, reaction_to
 from console.refusals import not_found
 from console.texts import _
 from console.visit import Visit
-from console.widgets import Chip, Failed, Page, Pager, Tab
+from console.widgets import Chip, Failed, Pager
 from domain.common.ids import is_id
 from domain.common.money import CREDIT, SLOT
 
@@ -128,12 +128,6 @@ class ListView:
     failed: Failed | None = None
     choices: Mapping[str, Options] = field(default_factory=dict)
     picks: Mapping[str, "Choice"] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ListPage(Page):
-    listed: ListView
-    tabs: tuple[Tab, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

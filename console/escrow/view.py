@@ -7,7 +7,8 @@ from typing import Any
 from console import lists
 from console.format import Amount, Moment, Prefs, amount, moment
 from console.gateway import Answer
-from console.lists import ListPage, ListQuery, ListResult
+from console.lists import ListQuery, ListResult
+from console.noun_page import ListPage
 from console.status import Status, status_of
 from console.texts import N_, _, gettext
 from console.widgets import Tab
