@@ -78,7 +78,7 @@ class Form:
     def maybe_whole(self, name: str) -> int | str | None:
         """Return a whole number, as it was typed where it is none, so that the API refuses it; None if empty."""
         text = self.text(name)
-        return int(text) if text.isascii() and text.isdigit() and len(text) < 18 else text or None
+        return whole(text) if text else None
 
     def as_read(self, text: str) -> str:
         """Return a part of a field that is a number as `number` does."""
@@ -87,6 +87,11 @@ class Form:
 
     def all(self, name: str) -> tuple[str, ...]:
         return self.lists.get(name, ())
+
+
+def whole(text: str) -> int | str:
+    """Return a whole number, or the text where it is none, so that the API refuses it."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 18 else text
 
 
 def is_number(text: str) -> bool:

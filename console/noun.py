@@ -70,7 +70,6 @@ class Noun:
         title: str,
         folder: str,
         at: str = "",
-        one: str = "",
         name: str | Callable[[Json], str] = "name",
         above: tuple[tuple[str, str], ...] = (),
         change: Permission = Permission.READ,
@@ -86,7 +85,6 @@ class Noun:
             title: of the list, for headings and crumbs; marked for translation.
             folder: of the templates.
             at: the address of the list, below the pages of the site; empty where it is `path`.
-            one: the address of one object, with `{id}`; empty where it is below the list.
             name: the field of an object that titles its pages, or a function that returns the title.
             above: labels and paths of the crumbs above the list.
             change: the permission for forms and commands.
@@ -97,7 +95,7 @@ class Noun:
         """
         self.path, self.title, self.folder = path, title, folder
         self.name: Callable[[Json], str] = (lambda it: str(it[name])) if isinstance(name, str) else name
-        self.at, self.one = at or path, one or f"{at or path}/{{id}}"
+        self.at, self.one = at or path, f"{at or path}/{{id}}"
         self.above, self.change, self.owners = above, change, owners
         self.sites = site if isinstance(site, tuple) else (site,)
         self.in_list, self.key = in_list, key

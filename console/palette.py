@@ -38,7 +38,7 @@ OF_TENANTS = (
     Entry(N_("Audit trail"), "/settings/audit", Permission.READ_AUDIT),
     Entry(N_("Create alert rule"), "/alerts/settings/rules/new", Permission.MANAGE_ALERT_RULES),
     Entry(N_("Create webhook endpoint"), "/alerts/settings/endpoints/new", Permission.MANAGE_WEBHOOKS),
-    Entry(N_("Webhook endpoints"), "/alerts/settings", Permission.READ_WEBHOOKS),
+    Entry(N_("Webhook endpoints"), "/alerts/settings/endpoints", Permission.READ_WEBHOOKS),
 )
 OF_THE_PLATFORM = (
     Entry(

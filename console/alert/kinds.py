@@ -27,7 +27,7 @@ _TOP_UP, _ESCROWS = (TOP_UP, N_("Add credits")), ("escrows", N_("Escrows"))
 _KEYS, _PURCHASES = ("settings/keys", N_("Keys")), ("purchases", N_("Purchases"))
 _BUDGETS, _CARDS = ("budgets", N_("Budgets")), ("cards", N_("Cards"))
 _FREE, _AGENTS = ("payment-policies/free-options", N_("Free options")), ("agents", N_("Agents"))
-_ENDPOINTS = ("alerts/settings", N_("Webhook endpoints"))
+_ENDPOINTS = ("alerts/settings/endpoints", N_("Webhook endpoints"))
 _EVIDENCE = N_("Send evidence before the deadline, or the money stays with the payer.")
 _RULE = (N_("A metric of an alert rule is out of bounds. Check its subject."),)
 

@@ -7,7 +7,7 @@ from starlette.responses import Response
 
 from console.filters import FILTERS, money
 from console.format import currency_name, short_id
-from console.forms import Form, FormState, blank, read_form, with_summary
+from console.forms import Form, FormState, blank, read_form, whole, with_summary
 from console.gateway import Answer
 from console.lists import ListResult
 from console.noun import Json, Noun, Site
@@ -84,10 +84,9 @@ def _filled(form: Form) -> list[int]:
 
 
 def _line(form: Form, at: int) -> dict[str, Any]:
-    number = form.text(f"quantity_{at}") or "1"
     return {
         "description": form.text(f"description_{at}"),
-        "quantity": int(number) if number.isascii() and number.isdigit() and len(number) < 18 else number,
+        "quantity": whole(form.text(f"quantity_{at}") or "1"),
         "unit_amount": form.number(f"unit_amount_{at}"),
     }
 

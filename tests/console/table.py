@@ -260,7 +260,7 @@ PAGES = (
     Page("/console/platform/exports/{export}", READERS),
     Page("/console/{org}/alerts", BILLED),
     Page("/console/{org}/alerts?status=resolved&q=x", BILLED),
-    Page("/console/{org}/alerts/settings", HOOKED),
+    Page("/console/{org}/alerts/settings/endpoints", HOOKED),
     Page("/console/{org}/alerts/settings/rules", BILLED),
     Page("/console/{org}/alerts/settings/rules/new", ("owner", "admin", "finance", "operator")),
     Page("/console/{org}/alerts/settings/rules/{alert_rule}", BILLED),

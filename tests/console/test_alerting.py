@@ -194,9 +194,9 @@ async def test_endpoint_is_paused_resumed_tested_and_retries_a_delivery(
 
 async def test_endpoint_is_deleted_and_the_list_is_shown() -> None:
     api = FakeApi(answers={f"DELETE /webhook-endpoints/{_ENDPOINT}": (204, None)})
-    path = f"/console/{ORG}/alerts/settings"
+    path = f"/console/{ORG}/alerts/settings/endpoints"
     async with browser(api, signed_in=True) as client:
-        answer = await client.post(f"{path}/endpoints/{_ENDPOINT}/delete", data={"command": KEY}, headers=OWN)
+        answer = await client.post(f"{path}/{_ENDPOINT}/delete", data={"command": KEY}, headers=OWN)
     assert answer.headers["location"] == f"{path}?notice=endpoint.deleted"
 
 

@@ -211,7 +211,7 @@ async def test_csv_is_the_same_choice_as_the_list(visitors: dict[str, Visitor], 
         ("owner", "/console/{org}/limits?open=false"),
         ("owner", "/console/{org}/limits"),
         ("owner", "/console/notifications?unread=true"),
-        ("owner", "/console/{org}/alerts/settings"),
+        ("owner", "/console/{org}/alerts/settings/endpoints"),
         ("operator", "/console/{org}/alerts/settings/endpoints/{endpoint}?status=delivered"),
     ],
 )

@@ -290,7 +290,7 @@ FORMS = (
         "/{org}/alerts/settings/endpoints/new",
         "owner",
         whole={"url": "https://93.184.215.14/in/#", "types": "*"},
-        shown={"description": "/console/{org}/alerts/settings"},
+        shown={"description": "/console/{org}/alerts/settings/endpoints"},
         checked=each("url", "types"),
         follow="https://93.184.215.14/in/#",
     ),
