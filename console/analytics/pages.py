@@ -14,9 +14,9 @@ from console.analytics.figures import Chosen, Sum
 from console.analytics.view import Figure, agent_name, measured, tabs
 from console.charts import Chart, Ranking, Unit
 from console.format import amount, currency_name, decimal
-from console.forms import FormState, blank, read_form
+from console.forms import Form, FormState, blank, read_form
 from console.gateway import BACKGROUND, Answer, Wanted
-from console.noun import Json
+from console.noun import Json, Noun
 from console.noun_page import FormPage
 from console.problems import answered
 from console.reader import reader
@@ -198,27 +198,11 @@ def taken(advice: Json) -> str:
     return _("%(by)s has proposed a change: %(change)s", by=by, change=found["policy_change"])
 
 
-async def _send(visit: Visit, act: str) -> tuple[Any, Answer]:
-    form = await read_form(visit.request)
-    return form, await visit.command("POST", f"/analytics/insights/{visit.path('id')}/{act}", None, form.key)
-
-
-async def dismiss(visit: Visit) -> Response:
-    form, answer = await _send(visit, "dismiss")
-    return await visit.concluded(form, answer, f"{visit.base}/analytics", "advice.dismissed", show=show)
-
-
-async def take(visit: Visit) -> Response:
-    """Propose the purchase or the change of a policy that advice names; a purchase is shown."""
-    form, answer = await _send(visit, "take")
-    order = answer.body["taken"]["purchase_order_id"] if answer.ok else None
+async def proposed(visit: Visit, _form: Form, answer: Answer) -> Response:
+    """Lead on to the purchase that advice has proposed; a change of a policy is shown with the advice."""
+    order = answer.body["taken"]["purchase_order_id"]
     path = f"{visit.base}/purchases/{order}" if order else f"{visit.base}/analytics"
-    return await visit.concluded(form, answer, path, "advice.taken", show=show)
-
-
-async def approve(visit: Visit) -> Response:
-    form, answer = await _send(visit, "approve")
-    return await visit.concluded(form, answer, f"{visit.base}/payment-policies", "advice.approved", show=show)
+    return visit.done(path, "advice.taken", answer)
 
 
 async def show_earnings(visit: Visit) -> Response:
@@ -293,11 +277,19 @@ async def agree(visit: Visit) -> Response:
     return await visit.concluded(form, answer, f"{visit.base}{_PEERS}", notice, show=show_peers)
 
 
+ADVICE = Noun(
+    "/analytics/insights",
+    title=N_("Analytics"),
+    folder="analytics",
+    at="/analytics",
+    one="/analytics/advice/{id}",
+)
+ADVICE.command("dismiss", "advice.dismissed", show=show)
+ADVICE.command("take", "advice.taken", done=proposed, show=show)
+ADVICE.command("approve", "advice.approved", show=show)
 ROUTES = (
+    *ADVICE.routes,
     tenant("/analytics", show),
-    tenant("/analytics/advice/{id}/dismiss", dismiss, COMMAND),
-    tenant("/analytics/advice/{id}/take", take, COMMAND),
-    tenant("/analytics/advice/{id}/approve", approve, COMMAND),
     tenant("/analytics/earnings", show_earnings),
     tenant(_PEERS, show_peers),
     tenant(f"{_PEERS}/consent", agree, COMMAND),

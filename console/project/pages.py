@@ -1,17 +1,15 @@
 """Projects: the list with its limits, deploying and undeploying, and slots for more of them."""
 
-from collections.abc import Mapping
 from typing import Any
 
 from starlette.responses import Response
 
-from console.forms import FormState, at_fields, blank, query_form, read_form
-from console.gateway import Answer
+from console.forms import FormState, blank, query_form, read_form
 from console.lists import ListResult
 from console.noun import Json, Noun
 from console.noun_page import FormPage, search
-from console.paying import COIN, NAMES, lead_on, options, payment_options, seen
-from console.problems import Reaction, answered, reaction_to
+from console.paying import COIN, NAMES, lead_on, not_quoted, options, payment_options, quoted, seen
+from console.problems import answered
 from console.routing import COMMAND
 from console.texts import N_, _, gettext
 from console.visit import Visit
@@ -135,8 +133,8 @@ async def show_slots(visit: Visit, form: FormState | None = None, status: int = 
         errors["by"] = _("This payment method is no longer available. Choose another one.")
     quote = None
     if given and methods and not errors:
-        answer = await visit.ask("/billing/quote", slots=given.get("slots", ""), **_provider(by))
-        quote, errors = (answer.body, {}) if answer.ok else (None, _refused(answer))
+        answer = await visit.ask("/billing/quote", slots=given.get("slots", ""), **quoted(visit, by))
+        quote, errors = (answer.body, {}) if answer.ok else (None, not_quoted(answer, "slots"))
     answered(answers["limits"])
     values = {
         "limits": answers["limits"],
@@ -149,22 +147,6 @@ async def show_slots(visit: Visit, form: FormState | None = None, status: int = 
     }
     page = _page(visit, _("Buy slots"), form or blank(), "slots")
     return await visit.show("project/slots.html", page, values, 422 if errors and status == 200 else status)
-
-
-def _provider(by: str) -> Mapping[str, str]:
-    if by.startswith(COIN):
-        return {"provider": "crypto", "asset": by.removeprefix(COIN)}
-    return {"provider": "paypal" if by == "paypal" else "stripe"}
-
-
-def _refused(answer: Answer) -> dict[str, str]:
-    assert answer.problem is not None
-    if reaction_to(answer.problem) is Reaction.UNKNOWN:
-        return {"slots": _("The price is not available now. Try again in a moment.")}
-    if reaction_to(answer.problem) is not Reaction.FIELDS:
-        answer.need()
-    errors, summary = at_fields(answer.problem, ("slots",), {})
-    return errors or {"slots": summary[0][1]}
 
 
 async def buy(visit: Visit) -> Response:

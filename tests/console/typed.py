@@ -104,7 +104,7 @@ _FEE = ("fee_share", "fee_fixed")
 _RULE: dict[str, Any] = {
     **each("threshold", "cool_down", "ladder_0_after", ladder_0_role="owner"),
     **each("period", type="runs_out_within", threshold="", measure=""),
-    **each("window", metric="spending"),
+    **each("window", metric="credits.used"),
     **each("control_id", metric="spend_control.used", type="above"),
 }
 
