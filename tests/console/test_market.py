@@ -110,7 +110,13 @@ def test_box_of_the_listing_says_whether_granted_credits_pay_the_agent() -> None
     listed = {"name": "Reads", "visibility": "public"}
     assert changed(Form(values=listed))["accepts_granted_credits"] is False
     assert changed(Form(values={**listed, "accepts_granted_credits": "on"}))["accepts_granted_credits"] is True
-    agent = {**listed, "description": None, "category": None, "accepts_granted_credits": True, "samples": []}
+    agent: dict[str, Any] = {
+        **listed,
+        "description": None,
+        "category": None,
+        "accepts_granted_credits": True,
+        "samples": [],
+    }
     assert listing(agent)["accepts_granted_credits"] == "on"
 
 
