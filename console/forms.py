@@ -178,7 +178,9 @@ def at_fields(
         name = names.get(named, named)
         if name not in fields:
             # `milestones.2.amount` belongs to the field `milestones` where the form has no field for each of them.
-            name = next((whole for whole in (name.replace(".", "_"), name.partition(".")[0]) if whole in fields), "")
+            first = name.partition(".")[0]
+            whole = (name.replace(".", "_"), names.get(first, first))
+            name = next((each for each in whole if each in fields), "")
         if name and name not in errors:
             errors[name] = message
         summary.append((name, message if name else f"{named}: {message}" if named else message))

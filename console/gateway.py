@@ -123,6 +123,7 @@ class Gateway:
         self._order_seconds = order_seconds
         self._room = asyncio.Semaphore(AT_ONCE)
         self.calls = 0
+        self.is_commanded = False
 
     async def ask(self, path: str, **query: str | int | Sequence[str] | None) -> Answer:
         """Read one thing; parameters that are None are left out."""
@@ -160,6 +161,7 @@ class Gateway:
             match: the `ETag` of the version that is changed, where the API asks for one.
             query: what a command has in its address, such as how it is cancelled.
         """
+        self.is_commanded = True
         headers = [("Idempotency-Key", key)] if key else []
         headers += [("If-Match", match)] if match else []
         return await self._within(

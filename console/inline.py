@@ -167,21 +167,17 @@ def of_assets(assets: Assets) -> Mapping[str, Callable[..., Markup]]:
         return Markup(f'<span class="id">{cut(shown.short)}{copy(shown.whole, shown.short)}</span>')
 
     def sentence(parts: Sentence) -> Markup:
-        """Write words of others with local times, and names that lead to their pages; ids are copied."""
+        """Write words of others with local times, and names that lead to their pages; ids without a name are copied."""
         return Markup("").join(part for each in parts for part in mentioned(each))
 
     def mentioned(part: Any) -> tuple[Markup, ...]:
         if part.id is None:
             return (moment(part.at) if part.at else other(part.text),)
         whole = escape(part.id.whole)
-        copied = copy(part.id.whole, _("id %(id)s", id=part.id.short))
-        if part.href:
-            return Markup(
-                f'<a href="{escape(part.href)}" title="{whole}">{other(part.text or part.id.short)}</a>'
-            ), copied
-        if part.text:
-            return Markup(f'<span title="{whole}">{other(part.text)}</span>'), copied
-        return Markup(f'<code title="{whole}">{escape(part.id.short)}</code>'), copied
+        shown = other(part.text) if part.text else Markup(f"<code>{escape(part.id.short)}</code>")
+        tag, href = ("a", f' href="{escape(part.href)}"') if part.href else ("span", "")
+        named = Markup(f'<{tag}{href} title="{whole}">{shown}</{tag}>')
+        return (named,) if part.text else (named, copy(part.id.whole, _("id %(id)s", id=part.id.short)))
 
     found: tuple[Callable[..., Markup], ...] = (icon, copy, badge, id, account, sentence)
     # A macro that has a parameter `badge` calls it by the other name.

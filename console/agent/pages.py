@@ -189,14 +189,14 @@ AGENTS.list(
     days=True,
     tabs=(("", N_("All")), ("true", N_("Active"))),
     values=of_list,
-    own=True,
+    asks=lambda visit: {"organization_id": visit.org_id},
 )
 AGENTS.form(
     "new",
     "agent.created",
     *("name", "description", "visibility", "category", "model", "amount", "currency"),
     title=N_("Create agent"),
-    lead=N_("The listed price. The price of a single job is agreed in its contract."),
+    lead=N_("What the agent does, and its listed price. Each job's price is agreed in its contract."),
     label=N_("Create agent"),
     body=_created,
     names=_PRICE,

@@ -12,7 +12,7 @@ from domain.common.access import Permission
 PARTS: tuple[tuple[str, str, Permission | None], ...] = (
     (N_("Overview"), "/settings", None),
     (N_("Billing details"), "/settings/billing", Permission.READ_BILLING),
-    (N_("Keys"), "/settings/keys", Permission.READ_AUDIT),
+    (N_("Keys"), "/settings/keys", Permission.READ),
     (N_("Secrets"), "/secrets", Permission.READ),
     (N_("Sessions"), "/settings/sessions", None),
     (N_("Links"), "/settings/links", Permission.MANAGE_KEYS),
@@ -26,8 +26,8 @@ def tabs(visit: Visit, current: str = "") -> tuple[Tab, ...]:
     return tuple(
         Tab(label=gettext(label), href=f"{visit.base}{path}", current=f"{visit.base}{path}" == here)
         for label, path, need in PARTS
-        # Who decides or scores work reads no secrets of the organization.
-        if (need is None or visit.may(need)) and (path != "/secrets" or visit.reads_all)
+        # Who decides or scores work reads no secrets and keys of the organization.
+        if (need is None or visit.may(need)) and (path not in {"/secrets", "/settings/keys"} or visit.reads_all)
     )
 
 

@@ -31,7 +31,7 @@ VALUES: dict[str, Any] = {
 ARGUMENTS: dict[str, dict[str, Any]] = {
     "agents.create": {"name": "Summariser"},
     "alert_rules.create": {
-        **{"name": "High spending", "metric": "spending", "window": "P1D"},
+        **{"name": "High use of credits", "metric": "credits.used", "window": "P1D"},
         "condition": {"type": "above", "threshold": "50.00"},
     },
     "analytics.set_peers_consent": {"agrees": True},

@@ -287,7 +287,13 @@ async def test_feedback_is_given_once_and_changed_once(operator, database, parti
         assert [row["id"] for row in listed] == [made["id"]]
     # An agent's key names the agent whose feedback it reads.
     assert [row["id"] for row in good(await studio.agent.get("/reputation/feedback"))["data"]] == [made["id"]]
-    assert refused(await studio.owner.get("/reputation/feedback"), 422, "request.invalid")["field"] == "agent_id"
+    # An organization that names no agent reads that of all its own.
+    [listed] = good(await studio.owner.get("/reputation/feedback"))["data"]
+    assert listed["id"] == made["id"]
+    assert listed["organization_name"] == good(await operator.get(f"/organizations/{client.org_id}"))["name"]
+    assert good(await client.owner.get("/reputation/feedback"))["data"] == []
+    of_studio = f"/reputation/feedback?organization_id={studio.org_id}"
+    assert [row["id"] for row in good(await operator.get(of_studio))["data"]] == [made["id"]]
 
 
 async def test_callers_that_see_an_agent_read_feedback_that_counts_without_its_client(
@@ -300,8 +306,8 @@ async def test_callers_that_see_an_agent_read_feedback_that_counts_without_its_c
     path = f"/reputation/feedback?agent_id={studio.agent_id}"
     (shown,) = good(await stranger.owner.get(path))["data"]
     assert (shown["comment"], shown["ratings"]) == ("Good work.", {"quality": 4})
-    whose = ("contract_id", "organization_id", "event_id")
-    assert [shown[name] for name in whose] == [None, None, None]
+    whose = ("contract_id", "organization_id", "organization_name", "event_id")
+    assert [shown[name] for name in whose] == [None] * 4
     for reader in (client.owner, studio.owner, operator):
         (row,) = good(await reader.get(path))["data"]
         assert [row[name] for name in whose] == [given[name] for name in whose]

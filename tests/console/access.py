@@ -105,9 +105,6 @@ def typed_in(route: str, ids: Mapping[str, str]) -> dict[str, str]:
 
 def is_guarded(route: str, role: str) -> bool:
     """Tell whether the pages of a route are not there for a role."""
-    # An agent may report revenue to the API, but is shown none here.
-    if route == "/{org}/returns/report":
-        return True
     # What operators order is of all organizations, and so on the platform's pages alone.
     return route == "/{org}/exports" if role in PLATFORM else route.startswith("/platform/")
 

@@ -34,7 +34,7 @@ from tests.console.walking import FoundForm, forms_of, route_of
 from tests.support.cases import for_each
 
 pytestmark = pytest.mark.db
-AT_MOST = 11
+AT_MOST = 9
 
 
 class Looked:

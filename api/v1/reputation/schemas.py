@@ -293,7 +293,9 @@ class FeedbackView(ResponseModel):
     id: str
     contract_id: str | None = Field(description="Null for others than the two parties.")
     agent_id: str
+    agent_name: str | None
     organization_id: str | None = Field(description="The client's organization; null for others.")
+    organization_name: str | None
     ratings: dict[Dimension, int]
     comment: str | None
     event_id: str | None = Field(description="The event that counts; null for others.")
@@ -301,12 +303,15 @@ class FeedbackView(ResponseModel):
     changed_at: datetime | None
 
     @classmethod
-    def of(cls, row: ReputationFeedbackRow, viewer: str | None = None) -> "FeedbackView":
+    def of(cls, row: ReputationFeedbackRow, names: Mapping[str, str], viewer: str | None) -> "FeedbackView":
+        """Show a row; `names` has the names of agents and organizations by their ids."""
         is_named = viewer in {None, row.org_id, row.agent_org_id}
         return cls.from_row(
             row,
             contract_id=row.contract_id if is_named else None,
+            agent_name=names.get(row.agent_id),
             organization_id=row.org_id if is_named else None,
+            organization_name=names.get(row.org_id) if is_named else None,
             ratings={Dimension(name): rating for name, rating in row.ratings.items()},
             event_id=row.event_id if is_named else None,
         )

@@ -28,6 +28,7 @@ from api.v1.sessions.schemas import (
     SessionCreated,
     SessionView,
 )
+from api.v1.spends.own import confined_key
 from domain.common.access import Actor, Permission, Role
 from domain.common.calendar import zone_of
 from domain.common.errors import Forbidden, NotFound, SessionNeedsKey
@@ -92,6 +93,7 @@ async def get_me(
         permissions=[permission for permission in Permission if actor.may(permission)],
         organization=organization,
         agent=agent,
+        confined=confined_key(actor, identity.spending_key()) is not None,
         session=session,
         key_id=actor.key_id,
         environment=deps.settings.environment,
