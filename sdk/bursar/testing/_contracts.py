@@ -110,6 +110,8 @@ class Contracts:
     def _update_agent(self, request: httpx2.Request, agent_id: str) -> Answer:
         body = body_of(request)
         more = {name: body[name] for name in ("name", "visibility") if body.get(name) is not None}
+        samples = body.get("samples")
+        more |= {} if samples is None else {"samples": [{"note": None, **each} for each in samples]}
         more |= {name: body[name] for name in ("description", "category") if name in body}
         made = {"pricing": _pricing, "terms": _listed}
         more |= {name: make(body[name]) for name, make in made.items() if body.get(name) is not None}
