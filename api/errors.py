@@ -254,7 +254,8 @@ def field_in(body: object, loc: Sequence[object], kind: str) -> str:
 
 def message_of(item: Mapping[str, Any]) -> str:
     """Return a plain message for pydantic's error about a field."""
-    words = _WORDS.get(item["type"])
+    is_empty = item["type"] == "string_too_short" and item["ctx"]["min_length"] == 1
+    words = _WORDS.get("missing" if is_empty else item["type"])
     if words is None:
         return str(item["msg"]).removeprefix("Value error, ")[:500]
     context = {name: _PYTHON.sub(r"\1", str(value)) for name, value in item.get("ctx", {}).items()}

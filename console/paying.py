@@ -47,7 +47,8 @@ def payment_options(answers: Mapping[str, Answer], *, coins: bool = True) -> tup
 def currencies(config: Answer, *first: str) -> tuple[tuple[str, str], ...]:
     """Return the currencies of a price with their names: credits, then `first`, then what can be paid in."""
     taken = {each for provider in config.body["providers"] for each in provider["currencies"]} if config.ok else set()
-    codes = dict.fromkeys((CREDIT, *filter(None, first), *sorted(taken, key=currency_name)))
+    usual = (each for each in ("USD", "EUR") if each in taken)
+    codes = dict.fromkeys((CREDIT, *filter(None, first), *usual, *sorted(taken, key=currency_name)))
     return tuple((code, currency_name(code)) for code in codes)
 
 

@@ -8,7 +8,8 @@ from console.forms import Form, FormState, new_key, period, period_typed, writte
 from console.lists import Options
 from console.mentions import Naming, shortened
 from console.payment.view import company
-from console.texts import N_, _
+from console.picker import Sources
+from console.texts import N_, _, gettext
 from console.who import role_named
 from domain.common.access import PERMISSIONS, PLATFORM_ROLES, Permission, Role
 from domain.messages.alert.conditions import Measure
@@ -17,7 +18,7 @@ from domain.messages.alert.rules import MAX_STEPS
 
 C = ConditionType
 #: A metric can be narrowed to one of these; agents and departments are picked by name.
-PICKED = {"agent_id": "agents", "department_id": "departments"}
+PICKED: Sources = {"agent_id": ("agents", {}), "department_id": ("departments", {})}
 FILTERS = (*PICKED, "control_id", "provider")
 FIELDS = (
     *("metric", *FILTERS, "type", "threshold", "measure", "direction", "of", "period"),
@@ -120,9 +121,9 @@ def typed(found: Mapping[str, Any]) -> FormState:
 
 def words(found: Mapping[str, Any], naming: Naming) -> str:
     """Return when a rule fires; of a built-in one it is its own sentence."""
-    condition, prefs = found["condition"], naming.prefs
+    condition, sentence, prefs = found["condition"], found["description"], naming.prefs
     if condition is None:
-        return str(found["description"] or "")
+        return gettext(sentence) if sentence else ""
     threshold = number(condition["threshold"], prefs) if condition["threshold"] is not None else ""
     fires = _(
         _WORDS[C(condition["type"])],
@@ -139,7 +140,8 @@ def words(found: Mapping[str, Any], naming: Naming) -> str:
 
 
 def figure(name: str) -> str:
-    return METRICS[name].sentence.removesuffix(".") if name in METRICS else name
+    """Return what a metric is, in words."""
+    return gettext(METRICS[name].sentence).removesuffix(".") if name in METRICS else name
 
 
 def kept(found: Mapping[str, Any]) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from console.analytics import figures, view
 from console.analytics.figures import Chosen, Sum
-from console.analytics.view import Figure, Value, agent_name, measured, tabs
+from console.analytics.view import Figure, agent_name, measured, tabs
 from console.charts import Chart, Ranking, Unit
 from console.format import amount, currency_name, decimal
 from console.forms import FormState, blank, read_form
@@ -165,19 +165,17 @@ def _ranks(
 
 
 def _service(action: str | None) -> str:
-    return service_name(action) if action else _("Other services")
+    return gettext(service_name(action)) if action else _("Other services")
 
 
 def _figures(of: Chosen, answers: Mapping[str, Answer]) -> tuple[Figure, ...]:
     days = min(of.days, view.SHOWN + 1)
     pace = figures.totals(answers["balance"], "burn_rate").get(CREDIT, Sum(Decimal(0), None))
-    a_day = Value(
-        amount=amount(f"{round(pace.value or Decimal(0), 2):f}", CREDIT, reader().prefs),
-        note=_("Average of %(days)s days", days=days),
-    )
+    a_day = amount(f"{round(pace.value or Decimal(0), 2):f}", CREDIT, reader().prefs)
+    average = ((a_day, _("Average of %(days)s days", days=days)),) if answers["balance"].ok else ()
     return (
         spent_of(of, answers["groups"]),
-        Figure(label=_("Credits used a day"), values=(a_day,) if answers["balance"].ok else ()),
+        (_("Credits used a day"), average),
         measured(of, _("Balance"), answers["balance"], "balance"),
     )
 
@@ -185,9 +183,8 @@ def _figures(of: Chosen, answers: Mapping[str, Answer]) -> tuple[Figure, ...]:
 def spent_of(of: Chosen, groups: Answer) -> Figure:
     """Return what was spent, as home has it, with its change."""
     sums = figures.totals(groups, "spending") or {CREDIT: Sum(Decimal(0), None)}
-    values = (view.of_sum(of, each, code) for code, each in sums.items() if code and (code == CREDIT or each.value))
-    label = _("Spent, %(period)s", period=gettext(of.words))
-    return Figure(label=label, values=tuple(values) if groups.ok else ())
+    values = [view.of_sum(of, each, code) for code, each in sums.items() if code and (code == CREDIT or each.value)]
+    return _("Spent, %(period)s", period=gettext(of.words)), values if groups.ok else ()
 
 
 def taken(advice: Json) -> str:
@@ -253,20 +250,13 @@ async def show_earnings(visit: Visit) -> Response:
         lines = figures.series(of, payouts, "payouts.paid", code)
         paid.append(figures.bars(of, title, lines, lambda _key: gettext(N_("Payouts")), Unit(code, prefs)))
     payable = preview.body["payable"] if preview.ok else ()
-    ready = tuple(
-        Value(amount=amount(each["available"], each["currency"], prefs))
-        for each in payable
-        if decimal(each["available"])
-    )
+    ready = [(amount(each["available"], each["currency"], prefs), "") for each in payable if decimal(each["available"])]
     period = gettext(of.words)
     values = {
         "figures": (
             measured(of, _("Earned, %(period)s", period=period), earnings, "earnings"),
             measured(of, _("Paid out, %(period)s", period=period), payouts, "payouts.paid"),
-            Figure(
-                label=_("Can be paid out now"),
-                values=(ready or (Value(text=_("Nothing")),)) if preview.ok else (),
-            ),
+            (_("Can be paid out now"), (ready or ((_("Nothing"), ""),)) if preview.ok else ()),
         ),
         "schedule": answers.get("schedule"),
         "pending": [each for each in payable if decimal(each["pending"])],

@@ -106,7 +106,6 @@ async def ask_to_pay(visit: Visit, form: FormState | None = None, status: int = 
     page = FormPage(
         title=_("Pay %(called)s", called=called(it)),
         crumbs=OF_TENANT.crumbs(visit, it),
-        base=visit.base,
         action=f"{here}/pay",
         form=form or blank(),
         label=_("Pay %(amount)s", amount=money(it["due"], it["currency"])),
@@ -208,6 +207,5 @@ OF_PLATFORM.question(
     label=N_("Discard draft"),
     effect=(N_("The draft can no longer be issued. Nothing is owed for it."),),
     method="DELETE",
-    path="",
 )
 ROUTES = (*OF_TENANT.routes, *OF_PLATFORM.routes)

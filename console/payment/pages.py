@@ -10,7 +10,7 @@ import segno
 from starlette.responses import Response
 
 from console import lists
-from console.filters import moment, status as status_of
+from console.filters import moment, money, status as status_of
 from console.format import titled
 from console.forms import FormState, at_fields, blank, new_key, query_form, read_form
 from console.gateway import BACKGROUND, Answer, Refused
@@ -48,7 +48,7 @@ PAYMENTS = Noun(
     "/payments",
     title=N_("Payments"),
     folder="payment",
-    name="description",
+    name=lambda it: _("Payment of %(amount)s", amount=money(it["amount"], it["currency"])),
     change=Permission.PAY,
     site=(tenant, platform),
 )
@@ -123,7 +123,14 @@ _HAPPENED: Mapping[str, str] = {
     "overdue": N_("Still open long after its expiry"),
     "fee_booked": N_("The provider's fee was booked"),
     "settled": N_("The provider's balance shows the money"),
+    "received": N_("Received"),
+    "fulfilment_started": N_("Fulfilment started"),
+    "escrow_funded": N_("Escrow funded"),
+    "invoice_paid": N_("Invoice paid"),
+    "agent_bought": N_("Agent bought"),
     "refund_requested": N_("Refund requested"),
+    "refund_submitted": N_("Refund created at the provider"),
+    "refund_booked": N_("Refund booked"),
     "refund_unknown": N_("The provider's answer to the refund was lost"),
     "refund_given_up": N_("An operator recorded the outcome of the refund"),
     "refund_taken_over": N_("Refund created at the provider"),
@@ -159,7 +166,7 @@ def steps(visit: Visit, events: Sequence[Json]) -> tuple[Step, ...]:
             tone=tone,
             icon=icon,
             detail=str(details.get("detail") or details.get("reason") or details.get("why") or ""),
-            who=actor_named(event["actor"]),
+            who=_("Automatic") if event["actor"] == "workflow" else actor_named(event["actor"]),
             href=href if event["transfer_id"] and visit.has_page(href) else "",
         )
         found.append(step)

@@ -52,6 +52,16 @@ document.addEventListener("click", async (event) => {
   dialog.showModal();
 });
 
+// Units of amounts whose currency is chosen in the same form.
+for (const unit of all("[data-of]")) {
+  const choice = document.getElementById(unit.dataset.of);
+  const show = () => {
+    unit.textContent = choice.value === "CREDIT" ? unit.dataset.credits : choice.value;
+  };
+  choice.addEventListener("change", show);
+  show();
+}
+
 // A form is sent once. The key in it would make a second one harmless; this spares the wait.
 document.addEventListener("submit", (event) => {
   const form = event.target;

@@ -64,15 +64,18 @@ async def show(visit: Visit, form: FormState | None = None, status: int = 200) -
 def packages(sold: Sequence[Json], single: Json) -> tuple[tuple[str, str, str], ...]:
     """Return the packages as options, the smallest first, with their price per credit; then the custom amount.
 
-    A package is left out if another one has as many credits for less. The saving against the price of single credits
-    is named for the package with the lowest price per credit only.
+    A package is left out if as many credits cost less in another one or singly. The saving against the price of single
+    credits is named for the package with the lowest price per credit only.
     """
     prices = [(Decimal(each["credits"]), Decimal(each["price"]["amount"]), each) for each in sold]
     of_single = [price / number for number, price, each in prices if each["price"]["currency"] == single["currency"]]
     found = []
     for number, price, each in sorted(prices, key=lambda package: package[:2]):
         currency = each["price"]["currency"]
-        if any(of["price"]["currency"] == currency and more >= number and cost < price for more, cost, of in prices):
+        costs = [cost for more, cost, of in prices if of["price"]["currency"] == currency and more >= number]
+        if currency == single["currency"]:
+            costs.append(number * Decimal(single["amount"]))
+        if min(costs) < price:
             continue
         total, unit = money(each["price"]["amount"], currency), money(each["price_per_credit"]["amount"], currency)
         words = _("%(total)s, %(unit)s per credit", total=total, unit=unit)

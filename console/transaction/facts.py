@@ -7,6 +7,7 @@ from console.filters import is_some, money
 from console.format import titled
 from console.noun import Json
 from console.texts import N_, _, gettext
+from domain.insight.spent import service_name
 from domain.payouts.activity import Category, FactStatus
 
 CATEGORIES: Mapping[str, str] = {
@@ -54,8 +55,8 @@ TITLES: Mapping[str, str] = {
     "subscription.granted": N_("Credits of the %(name)s plan"),
     "subscription.returned": N_("Credits of the %(name)s plan returned"),
     "subscription.restored": N_("Credits of the %(name)s plan restored"),
-    "use": N_("Use of %(name)s"),
-    "use_refund": N_("Refund of a use of %(name)s"),
+    "use": "%(name)s",
+    "use_refund": N_("Refund: %(name)s"),
 }
 #: Payments by what they are for.
 _RECEIVED = {
@@ -66,6 +67,14 @@ _RECEIVED = {
     "balance": N_("Money added"),
     "purchase": N_("Agent paid"),
 }
+#: What `service_name` calls services, where nothing else here is called so.
+SERVICES = (
+    N_("Commission on own agents' jobs"),
+    N_("Fees of purchases outside"),
+    N_("Card payments"),
+    N_("Plans"),
+    N_("Deployment slots"),
+)
 #: The parts of a change in the order in which one stands for the fact, with a note on each but the first.
 _PARTS = (
     ("available", ""),
@@ -105,6 +114,8 @@ def title(fact: Json) -> str:
         words = N_("Signup bonus")
     if not words or ("%(name)s" in words and not name):
         return words_of(kind)
+    if kind in {"use", "use_refund"}:
+        name = gettext(service_name(name))
     return _(words, name=titled(name) if shown.get("type") == "subscription" else name, agent=agent)
 
 

@@ -98,11 +98,10 @@ async def of_activity(_visit: Visit, _found: ListResult) -> dict[str, Any]:
 
 WORDS = {"words_of": words_of}
 ACTIVITY.list(
-    select("category", N_("About"), (("", N_("Everything")), *CATEGORIES.items())),
+    select("category", N_("Kind"), (("", N_("Everything")), *CATEGORIES.items())),
     days=True,
     values=of_activity,
     create="",
-    file="activity",
 )
 ACTIVITY.add("/transactions/{id}", show)
 ENTRIES.list(
@@ -114,6 +113,5 @@ ENTRIES.list(
     days=True,
     values=of_entries,
     create="",
-    file="entries",
 )
 ROUTES = (*ACTIVITY.routes, *ENTRIES.routes)

@@ -103,6 +103,5 @@ ENDPOINTS.question(
     effect=(N_("Pending deliveries are not sent."), N_("This cannot be undone.")),
     facts=lambda it: ((_("Endpoint"), it["url"]),),
     method="DELETE",
-    path="",
 )
 ROUTES = ENDPOINTS.routes

@@ -8,13 +8,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.common.ids import is_id, uuid_id, uuid_of
 
-#: Each part reads by primary key. Objects of other organizations have no name, whatever the session sees.
+#: Each part reads by primary key. Of other organizations only agents on the marketplace have a name, whatever the
+#: session sees.
 _OWN = "(CAST(:org_id AS text) IS NULL OR org_id = :org_id)"
 _NAMES = text(
     f"""
     SELECT id, name FROM organizations
     WHERE id = ANY(:ids) AND (CAST(:org_id AS text) IS NULL OR id = :org_id)
-    UNION ALL SELECT id, name FROM agents WHERE id = ANY(:ids) AND {_OWN}
+    UNION ALL SELECT id, name FROM agents WHERE id = ANY(:ids) AND (visibility = 'public' OR {_OWN})
     UNION ALL SELECT id, name FROM departments WHERE id = ANY(:ids) AND {_OWN}
     UNION ALL SELECT id, name FROM projects WHERE id = ANY(:ids) AND {_OWN}
     UNION ALL SELECT id, title FROM contracts
@@ -49,7 +50,7 @@ async def names_of(session: AsyncSession, ids: Collection[str], org_id: str | No
     Args:
         session: any.
         ids: of any kind.
-        org_id: the owner of the objects; None for all, for operators.
+        org_id: the owner of the objects, beyond agents on the marketplace; None for all, for operators.
     """
     if not ids:
         return {}

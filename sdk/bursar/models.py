@@ -3813,13 +3813,6 @@ class RefusalView(Model):
     at: datetime = NOT_SENT
 
 
-class ReportPage(Model):
-    """ReportPage."""
-
-    data: list[ReportView] = NOT_SENT
-    next_cursor: str | None = None
-
-
 class ReportQueryView(Model):
     """A query of a report."""
 
@@ -4020,6 +4013,7 @@ class RoiListView(Model):
     scope: RoiScope = NOT_SENT
     from_: date = Field(NOT_SENT, alias="from")
     to: date = NOT_SENT
+    zone: str = NOT_SENT
     currency: str = NOT_SENT
     left_out: list[str] = NOT_SENT
     data: list[RoiView] = NOT_SENT

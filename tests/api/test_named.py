@@ -26,9 +26,11 @@ async def test_objects_are_named_to_their_parties_and_to_operators(
     contract = await contract_between(operator, payer, payee, title="Night reports", signatories=["finance"])
     invoice = await issue(operator, payer)
     agent = good(await payee.owner.get(f"/agents/{payee.agent_id}"))["name"]
+    hidden = good(await payee.owner.post("/agents", {"name": "Hidden", "visibility": "private"}), 201)["id"]
     ids = (contract, invoice["id"], payee.agent_id, f"org_{NOBODY}", f"pay_{NOBODY}")
 
-    assert await names(payer.owner, *ids) == {contract: "Night reports", invoice["id"]: invoice["number"]}
+    of_payer = {contract: "Night reports", invoice["id"]: invoice["number"], payee.agent_id: agent}
+    assert await names(payer.owner, *ids, hidden) == of_payer
     assert await names(payee.owner, *ids) == {contract: "Night reports", payee.agent_id: agent}
     assert set(await names(operator, *ids)) == {contract, invoice["id"], payee.agent_id}
 

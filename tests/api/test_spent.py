@@ -209,7 +209,7 @@ async def test_parts_agents_and_services_add_up_with_names_and_a_rest(shop: Shop
     ]
     assert {row["name"]: row["amount"] for row in dollars["by_service"]} == {
         "Plans": "14.00",
-        "Purchase orders": "10.00",
+        "Purchases outside": "10.00",
         "Deployment slots": "6.00",
         "Agents bought": "4.00",
         "Invoices": "3.00",

@@ -101,6 +101,7 @@ PAGES = (
     Page("/console/search?q=Tenant", (*TENANTS, *READERS)),
     Page("/console/sign-out", EVERYBODY),
     Page("/console/{org}", (*TENANTS, *READERS)),
+    Page("/console/{org}?side=earnings", (*TENANTS, *READERS)),
     Page("/console/{org}/escrows", ESCROWS),
     Page("/console/{org}/escrows?status=funded&currency=CREDIT&from=2026-01-01", ESCROWS),
     Page("/console/{org}/escrows/{escrow}", ESCROWS),
@@ -133,6 +134,7 @@ PAGES = (
     Page("/console/{org}/agents/{own_agent}", (*TENANTS, *READERS)),
     Page("/console/{org}/agents/{own_agent}/change", ("owner", "admin", "member", "operator")),
     Page("/console/{org}/agents/{own_agent}/offer", MANAGERS),
+    Page("/console/{org}/agents/{own_agent}/picture", ("owner", "admin", "member", "operator")),
     Page("/console/{org}/agents/{own_agent}/retire", ("owner", "admin", "member", "operator")),
     Page("/console/{org}/agents/{own_agent}/reputation", (*TENANTS, *READERS, "arbiter", "validator")),
     Page("/console/{org}/earnings", (*TENANTS, *READERS)),
@@ -189,8 +191,9 @@ PAGES = (
     Page("/console/{org}/people/{person}/revoke", MANAGERS),
     Page("/console/{org}/settings", AROUND),
     Page("/console/{org}/settings/billing", BILLED),
-    Page("/console/{org}/settings/keys", TRUSTED),
-    Page("/console/{org}/settings/keys?q=own&role=owner&active=true", TRUSTED),
+    Page("/console/{org}/settings/logo", MANAGERS),
+    Page("/console/{org}/settings/keys", (*TENANTS, *READERS)),
+    Page("/console/{org}/settings/keys?q=own&role=owner&active=true", (*TENANTS, *READERS)),
     Page("/console/{org}/settings/keys/new", MANAGERS),
     Page("/console/{org}/settings/keys/{key}/revoke", MANAGERS),
     Page("/console/{org}/settings/sessions", AROUND),
@@ -270,7 +273,6 @@ PAGES = (
     Page("/console/{org}/usage", (*TENANTS, *READERS)),
     Page("/console/{org}/usage?month=2026-01&by=agent", (*TENANTS, *READERS)),
     Page("/console/{org}/usage?action=generate_content&status=charged", (*TENANTS, *READERS)),
-    Page("/console/{org}/usage/uses", (*TENANTS, *READERS)),
     Page("/console/{org}/usage/runs", (*TENANTS, *READERS)),
     Page("/console/{org}/usage/log", (*TENANTS, *READERS)),
     Page("/console/{org}/usage/log?model=gpt-4o&from=2026-01-01", (*TENANTS, *READERS)),
@@ -295,7 +297,7 @@ PAGES = (
     Page("/console/{org}/returns?scope=project&period=30&currency=CREDIT", BILLED),
     Page("/console/{org}/returns/revenue", BILLED),
     Page("/console/{org}/returns/revenue?status=reported", BILLED),
-    Page("/console/{org}/returns/report", ("owner", "admin", "member")),
+    Page("/console/{org}/returns/revenue/report", ("owner", "admin", "member")),
     Page("/console/{org}/budgets", (*TENANTS, *READERS)),
     Page("/console/{org}/budgets?open=false&subject_type=agent", (*TENANTS, *READERS)),
     Page("/console/{org}/budgets/new", MANAGERS),
@@ -308,6 +310,7 @@ PAGES = (
     Page("/console/{org}/budgets/{budget}/emergency", ("owner", "admin", "finance")),
     Page("/console/{org}/limits", (*TENANTS, *READERS)),
     Page("/console/{org}/limits?open=false&subject_type=agent", (*TENANTS, *READERS)),
+    Page("/console/{org}/declined", (*TENANTS, *READERS)),
     Page("/console/{org}/limits/new", MANAGERS),
     Page("/console/{org}/limits/new?subject=key", MANAGERS),
     Page("/console/{org}/limits/new?subject=run", MANAGERS),
@@ -349,7 +352,7 @@ READABLE = [page for page in PAGES if page.roles]
 #: What each of the pages left out of `SHOWN` has in common with one that is in it.
 ALIKE = (
     # A list that was filtered; what is shown after a choice alone is another page.
-    r".*\?(?!(q=Tenant$|agent=|amount|interval|plan|status=success|organization_id|type=volume)).*",
+    r".*\?(?!(q=Tenant$|side=|agent=|amount|interval|plan|status=success|organization_id|type=volume)).*",
     # The platform's page of what an organization's page shows.
     r"/console/platform/(escrows|disputes|payments|reports|exports)\b.*|/console/platform/invoices(?!/new).*",
     # One question and its button.

@@ -92,7 +92,7 @@ async def test_alert_list_keeps_its_filters_after_an_acknowledgement() -> None:
 @pytest.mark.db
 async def test_rule_is_written_changed_switched_and_deleted(visitors: dict[str, Visitor], objects: dict[str, str]):
     finance, base = visitors["finance"], f"/console/{objects['org']}/alerts/settings/rules"
-    written = {"name": "spent_much", "metric": "spending", "type": "above", "threshold": "20", "window": "7d"}
+    written = {"name": "spent_much", "metric": "credits.used", "type": "above", "threshold": "20", "window": "7d"}
     written |= {"cool_down": "1h", "severity": "warning", "enabled": "on", "command": await finance.form(f"{base}/new")}
     assert (await finance.post(f"{base}/new", written)).headers["location"].endswith("rule.written")
     page = (await finance.get(base)).text

@@ -178,6 +178,7 @@ def test_package_is_offered_with_its_price_per_credit_unless_another_costs_less(
         ("large", "2000.00", "149.90", "0.07495"),
         ("pack_100", "100.00", "10.00", "0.1"),
         ("small", "100.00", "9.90", "0.099"),
+        ("tiny", "10.00", "1.10", "0.11"),
     ]
     offered = [
         {"id": name, "name": name, "credits": credits, "price": usd(cost), "price_per_credit": usd(each)}

@@ -57,7 +57,7 @@ def fact(kind: str, category: Category, about: tuple[str, str | None] | None, **
         ),
         (
             fact("use", Category.USE, ("spend", "generate_content"), available="-4.50", principal="kim"),
-            *("Use of generate_content", "", ("-4.50", "")),
+            *("Generate content", "", ("-4.50", "")),
         ),
         (
             fact("use", Category.MARKETPLACE, ("purchase", "Scribe"), available="-50.00", payee_agent_name="Scribe"),

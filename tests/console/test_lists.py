@@ -73,7 +73,7 @@ async def test_filters_are_chosen_by_name_and_shown_by_it() -> None:
         page = (await client.get(f"{HERE}/contracts?agent_id=agt_2&currency=EUR")).text
     assert '<option value="agt_1">Analyst</option><option value="agt_2" selected>Translator</option>' in page
     assert "Agent: <bdi>Translator</bdi>" in page
-    assert "Currency: <bdi>EUR, Euro</bdi>" in page
+    assert "Currency: <bdi>Euro (EUR)</bdi>" in page
 
 
 class Market(FakeApi):

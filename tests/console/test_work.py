@@ -66,7 +66,7 @@ def standing(**changes: Any) -> str:
 
 def test_score_is_shown_with_its_interval_and_as_a_bar_of_ten() -> None:
     shown = standing()
-    for words in ("Stars 3.6 Of 5", "Score 7.25 Of 10; 90 % interval: 6.00 to 8.50", "Quality 7.25 of 10"):
+    for words in ("Stars 3.6 Of 5", "Score 7.25 Of 10; 90% interval: 6.00 to 8.50", "Quality 7.25 of 10"):
         assert words in shown
     assert [bar.width for bar in bars(STANDING["dimensions"])] == ["72.50"]
 
@@ -95,7 +95,7 @@ def test_trend_goes_from_the_oldest_day_to_the_newest() -> None:
     days = [{"day": f"2026-11-0{day}", "score": float(day), "low": 0.0, "high": 10.0} for day in (3, 1, 2)]
     drawn = by_day(days)
     assert drawn is not None
-    assert [row.cells[0] for row in drawn.rows] == ["1", "2", "3"]
+    assert [cells[0] for _label, cells in drawn.rows] == ["1", "2", "3"]
 
 
 def earnings(**answers: Answer) -> dict[str, Any]:

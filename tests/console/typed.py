@@ -267,6 +267,7 @@ FORMS = (
         "/{org}/agents/{id}/change",
         "owner",
         shown={"name": "", "description": ""},
+        checked=each("samples"),
     ),
     Typed(
         "/console/{org}/agents/{own_agent}/offer",
@@ -461,8 +462,8 @@ FORMS = (
         make=Made.purchase_order,
     ),
     Typed(
-        "/console/{org}/returns/report",
-        "/{org}/returns/report",
+        "/console/{org}/returns/revenue/report",
+        "/{org}/returns/revenue/report",
         "owner",
         whole={"source": "ads", "reference": "Line #", "amount": "1", "currency": "USD"},
         shown={"reference": "", "evidence": ""},

@@ -36,9 +36,9 @@ async def list_names(
     """List the names of objects by their ids: of organizations, agents, contracts, escrows and others.
 
     A contract and its escrow have the contract's title, an invoice its number, a purchase order its item, a spend
-    control the name of the object that it limits. An organization gets the names of its own objects, and both parties
-    those of their contracts; an operator gets all. A key that is attributed to a department or project gets no names of
-    departments, projects, purchase orders and spend controls.
+    control the name of the object that it limits. An organization gets the names of its own objects and of agents
+    on the marketplace, and both parties those of their contracts; an operator gets all. A key that is attributed to
+    a department or project gets no names of departments, projects, purchase orders and spend controls.
     """
     async with deps.session_for(actor) as session:
         hidden = _OF_DEPARTMENTS if confined_key(actor, key) else ()

@@ -69,15 +69,15 @@ _BUILT_IN = (
         sentence="An invoice or a subscription could not be paid. The alert names the next try.",
         severity="critical",
     ),
-    BuiltIn(name=BUDGET_80_PERCENT, sentence="80 % of a limit is spent or reserved in its window.", severity="warning"),
+    BuiltIn(name=BUDGET_80_PERCENT, sentence="80% of a limit is spent or reserved in its window.", severity="warning"),
     BuiltIn(
         name=COST_SPIKE,
-        sentence="Spending today is more than twice that until the same hour of the same day last week.",
+        sentence="Credits used today are more than twice those until the same hour of the same day last week.",
         severity="warning",
     ),
     BuiltIn(
         name=HIGH_ROI,
-        sentence="The lower bound of an agent's return on its costs in 28 days is above 100 %.",
+        sentence="The lower bound of an agent's return on its costs in 28 days is above 100%.",
         severity="info",
     ),
     BuiltIn(

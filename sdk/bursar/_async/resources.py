@@ -2803,13 +2803,25 @@ class AsyncAnalytics(AsyncResource):
 class AsyncReports(AsyncResource):
     """Operations on reports."""
 
-    async def list(self, *, organization_id: str | Omitted = OMITTED) -> models.ReportPage:
-        """List the reports, newest first. All are on one page.
+    def list(
+        self,
+        *,
+        from_: datetime | str | Omitted = OMITTED,
+        to: datetime | str | Omitted = OMITTED,
+        organization_id: str | Omitted = OMITTED,
+        limit: int | Omitted = OMITTED,
+        cursor: str | Omitted = OMITTED,
+    ) -> AsyncList[models.ReportView]:
+        """List the reports, newest first.
 
-        With `Accept: text/csv` the response is a CSV file.
+        With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
         """
-        return await self._caller.ask(
-            models.ReportPage, "reports.list", "GET /reports", query={"organization_id": organization_id}
+        return AsyncList(
+            self._caller,
+            models.ReportView,
+            "reports.list",
+            "/reports",
+            {"from": from_, "to": to, "organization_id": organization_id, "limit": limit, "cursor": cursor},
         )
 
     async def create(
@@ -4507,6 +4519,7 @@ class AsyncRevenue(AsyncResource):
         scope: params.RoiScope | Omitted = OMITTED,
         from_: date | str | Omitted = OMITTED,
         to: date | str | Omitted = OMITTED,
+        zone: str | Omitted = OMITTED,
         currency: str | Omitted = OMITTED,
         grain: Literal["day", "week"] | str | Omitted = OMITTED,
         id: str | Omitted = OMITTED,
@@ -4525,6 +4538,7 @@ class AsyncRevenue(AsyncResource):
                 "scope": scope,
                 "from": from_,
                 "to": to,
+                "zone": zone,
                 "currency": currency,
                 "grain": grain,
                 "id": id,

@@ -91,6 +91,7 @@ class Contracts:
             "description": body.get("description"),
             "organization_id": ORGANIZATION,
             **{"organization_name": "Fake", "stars": None, "ratings": 0, "jobs_done": 0},
+            **{"median_delivery_seconds": None, "picture_url": None, "samples": []},
             "can_be_hired": True,
             "visibility": body.get("visibility", "public"),
             "category": body.get("category"),

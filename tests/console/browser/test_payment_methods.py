@@ -16,7 +16,7 @@ async def test_a_card_is_declined_then_stored_by_the_form_in_the_page(world, ope
         owner = await at(buyer.people["owner"], f"{buyer.base}/payment-methods")
         owner.window.heard.hosts.add(stripe)
         owner.window.heard.expected.add(402)
-        await owner.press("Add a method here")
+        await owner.press("Add payment method")
         await expect(owner.page.get_by_role("button", name="Save method")).to_be_enabled()
         assert await owner.window.findings() == []
         # Axe asks the frame of another origin in vain, and Chromium says so.
@@ -57,8 +57,8 @@ async def test_without_scripts_the_provider_s_page_takes_methods(world, open_win
     async with people_at(open_window, WITHOUT_SCRIPTS) as at:
         owner = await at(buyer.people["owner"], f"{buyer.base}/payment-methods")
         owner.window.heard.hosts.add(stripe)
-        await expect(owner.page.get_by_role("button", name="Add a method here")).to_be_hidden()
-        await owner.press("Add or change at the provider")
+        await expect(owner.page.get_by_role("button", name="Add payment method")).to_be_hidden()
+        await owner.press("Add or manage at the provider")
         await owner.page.wait_for_url(lambda address: urlsplit(address).netloc == stripe)
         await owner.page.get_by_role("link", name="Back").click()
 

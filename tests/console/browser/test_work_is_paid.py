@@ -145,10 +145,10 @@ async def test_balance_in_the_header_follows_what_others_spend(world, open_windo
 
         used = {"action": "generate_content", "amount": "4.50", "quantity": 3, "metadata": {"model": "gpt-4o"}}
         spend = good(await buyer.people["owner"].post("/credits/use", used), 201)["id"]
-        await owner.sees("Use of generate_content", "\N{MINUS SIGN}4.50")
+        await owner.sees("Generate content", "\N{MINUS SIGN}4.50")
         await owner.stayed()
         await owner.press("All activity", link=True)
-        await owner.press("Use of generate_content", link=True)
+        await owner.press("Generate content", link=True)
         await owner.sees("Price breakdown", "1.50\N{NO-BREAK SPACE}credits", "gpt-4o", "owner")
         await owner.stay()
         good(await world.operator.post(f"/credits/spends/{spend}/refunds", {}), 201)
