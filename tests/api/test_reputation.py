@@ -332,7 +332,7 @@ async def test_median_time_of_delivery_is_of_released_jobs_of_90_days_and_change
 
     async def job(hours: int, begun: datetime, score: int = 10_000) -> Any:
         await buy(database, client)
-        contract_id = await work(operator, database, client, studio, at=begun, score=None)
+        contract_id: str = await work(operator, database, client, studio, at=begun, score=None)
         await deliver(database, contract_id, studio, at=begun + timedelta(hours=hours), score=score)
         return contract_id
 

@@ -103,26 +103,29 @@ PLACES = {
     "earned": (
         ("seller", "/{seller}/earnings", rf"Paid out \S+ {_AMOUNT}"),
         ("seller", "/{seller}/agents/{agent}", rf"Paid out {_AMOUNT}"),
+        ("seller", "/{seller}?side=earnings&period=90", rf"Earned, 90 days {_AMOUNT}"),
         ("seller", "/{seller}/analytics/earnings?period=90", rf"Earned, 90 days {_AMOUNT}"),
         ("operator", "/{seller}/earnings", rf"Paid out \S+ {_AMOUNT}"),
     ),
     # What is paid out is the money that the credits were bought with; before that, earnings are counted in credits.
     "payable": (
+        ("seller", "/{seller}?side=earnings&period=90", rf"Can be paid out now {_AMOUNT}"),
         ("seller", "/{seller}/earnings", rf"Available {_AMOUNT} Can be paid out now"),
         ("seller", "/{seller}/analytics/earnings", rf"Can be paid out now {_AMOUNT}"),
         ("operator", "/{seller}/earnings", rf"Available {_AMOUNT} Can be paid out now"),
     ),
     "available of earnings": (
-        ("seller", "/{seller}", rf"{_AMOUNT} can be paid out"),
+        ("seller", "/{seller}?side=spending", rf"Available: {_AMOUNT}"),
         ("seller", "/{seller}/earnings", rf"Paid out \S+ {_ANY} {_AMOUNT}"),
         ("seller", "/{seller}/agents/{agent}", rf"Paid out {_ANY} {_AMOUNT}"),
     ),
     "pending of earnings": (
+        ("seller", "/{seller}?side=earnings&period=90", rf"Pending {_AMOUNT} Available from"),
         ("seller", "/{seller}/earnings", rf"Paid out \S+ {_ANY} {_ANY} {_AMOUNT}"),
         ("seller", "/{seller}/agents/{agent}", rf"Paid out {_ANY} {_ANY} {_AMOUNT}"),
     ),
     "earnings": (
-        ("seller", "/{seller}", rf"Earnings {_AMOUNT}"),
+        ("seller", "/{seller}?side=spending", rf"Earnings {_AMOUNT}"),
         ("operator", "/platform/organizations/{seller}", rf"Earnings {_AMOUNT} {_ANY}"),
     ),
     "debt": (
@@ -145,6 +148,7 @@ PLACES = {
         ("operator", "/platform/organizations/{debtor}", r"(\d[\d.]+ USD) Plan"),
     ),
     "held in escrow": (
+        ("seller", "/{seller}?side=earnings&period=90", rf"Held in escrow for your work {_AMOUNT}"),
         ("buyer", "/{buyer}", rf"Held in escrow {_AMOUNT}"),
         ("buyer", "/{buyer}/escrows?status=funded", rf"Job Funded .+? [AP]M {_AMOUNT}"),
         ("seller", "/{seller}/escrows?status=funded", rf"Job Funded .+? [AP]M {_AMOUNT}"),

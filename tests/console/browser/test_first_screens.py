@@ -47,8 +47,10 @@ async def test_a_creator_sees_why_nothing_is_payable(world, open_window):
         good(await buyer.people["owner"].post(f"/escrows/{escrow}/approvals", {}))
     async with people_at(open_window, POINTER) as at:
         owner = await at(seller.people["owner"])
-        await owner.hands.press(owner.page.locator("#side").get_by_role("link", name="Earnings"))
-        await owner.sees("Payouts are not possible", "No payout account yet. Connect Stripe to open one.")
+        why = "Payouts are not possible", "No payout account yet. Connect Stripe to open one."
+        await owner.sees("Can be paid out now", "Nothing", *why, "Pending", "Available from")
+        await owner.press("Earnings and payouts", link=True)
+        await owner.sees(*why)
         money = owner.page.locator("#money")
         for text in ("Available 0.00 USD", "Pending 0.95 USD", "Earnings in granted credits are not paid out"):
             await expect(money).to_contain_text(re.compile(text.replace(" ", r"\s*")))
