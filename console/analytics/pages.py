@@ -282,7 +282,6 @@ ADVICE = Noun(
     title=N_("Analytics"),
     folder="analytics",
     at="/analytics",
-    one="/analytics/advice/{id}",
 )
 ADVICE.command("dismiss", "advice.dismissed", show=show)
 ADVICE.command("take", "advice.taken", done=proposed, show=show)

@@ -208,7 +208,7 @@ async def test_advice_names_the_money_the_way_and_is_dismissed() -> None:
     assert "12.50" in text
     assert "One of 37.50 USD has as much." in text
     assert f'href="/console/{ORG}/top-up">View packages</a>' in text
-    path = f"{HERE}/advice/ins_1/dismiss"
+    path = f"{HERE}/ins_1/dismiss"
     assert f'action="{path}"' in text
     api.answers["POST /analytics/insights/ins_1/dismiss"] = (200, ADVICE["data"][0])
     async with browser(api, signed_in=True) as client:
@@ -223,19 +223,19 @@ async def test_advice_is_proposed_and_a_policy_is_approved_from_the_page() -> No
     one: dict[str, Any] = {**known, "takes": "payment_policy"}  # type: ignore[dict-item]
     rights = {**ME, "permissions": ["read", "read_billing", "acknowledge", "manage_spending"]}
     text, api = await page(**{"GET_/analytics/insights": (200, {**ADVICE, "data": [one]})})
-    assert f'action="{HERE}/advice/ins_1/take"' in text
+    assert f'action="{HERE}/ins_1/take"' in text
     shown = {**ADVICE, "data": [{**one, "taken": taken}]}
     text, _ = await page(**{"GET_/analytics/insights": (200, shown)})
     assert "maria has proposed a change: Agents look first." in text
     assert "/approve" not in text
     text, _ = await page(**{"GET_/analytics/insights": (200, shown), "GET_/me": (200, rights)})
-    assert f'action="{HERE}/advice/ins_1/approve"' in text
+    assert f'action="{HERE}/ins_1/approve"' in text
     order = {**one, "taken": {**taken, "purchase_order_id": "por_1"}}
     api.answers["POST /analytics/insights/ins_1/take"] = (200, order)
     api.answers["POST /analytics/insights/ins_1/approve"] = (200, taken)
     async with browser(api, signed_in=True) as client:
         for act, place, notice in (("take", "purchases/por_1", "taken"), ("approve", "analytics", "approved")):
-            path = f"{HERE}/advice/ins_1/{act}"
+            path = f"{HERE}/ins_1/{act}"
             done = await client.post(path, data={"command": f"con_01234567890123456{act}"}, headers=OWN)
             assert done.headers["location"] == f"/console/{ORG}/{place}?notice=advice.{notice}"
 

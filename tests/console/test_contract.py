@@ -148,7 +148,7 @@ def test_review_sends_the_same_again_and_names_the_least_that_is_paid_out() -> N
     # 95 % of the 0.0996 that five credits cost in the largest plan by the year, each rounded down.
     least = award.least("5", "CREDIT", Settings())
     assert (least, award.least("five", "CREDIT", Settings())) == (("0.08", "USD"), ())
-    agent = {"id": "agt_1", "name": "Summariser", "organization_name": "Studio"}
+    agent = {"id": "agt_1", "name": "Summariser", "organization_name": "Studio", "picture_url": None}
     sent = {"title": "T", "price": "5", "fund": "credits"}
     page = rendering.form_page(form=FormState(key="con_key"))
     values = {"it": agent, "sent": sent, "price": "5", "currency": "CREDIT", "least": least, "back": BASE}

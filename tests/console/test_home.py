@@ -113,7 +113,7 @@ async def test_an_account_that_only_earned_is_not_given_its_first_steps() -> Non
     summary = {**SUMMARY, "assets": [{"currency": "CREDIT", **earned}]}
     nothing = {"currencies": [{**SPENT, "total": "0.00"}], "left_out": []}
     earning = {"credits/stats": {**STATS, "used": "0.00"}, "billing/summary": summary, "analytics/spent": nothing}
-    page = await home(api(**{f"GET /{path}": (200, body) for path, body in earning.items()}))
+    page = await home(api(**{f"GET /{path}": (200, body) for path, body in earning.items()}), side="spending")
     assert "First steps" not in page
 
 
@@ -157,6 +157,7 @@ def selling(**answers: Any) -> FakeApi:
         "/billing/payouts/preview": preview,
         "/billing/payouts/schedule": {"next_on": "2027-01-08"},
         "/reputation/feedback": {"data": [RATED], "next_cursor": None},
+        "/analytics/spent": {"currencies": [{**SPENT, "total": "0.00"}], "left_out": []},
     }
     more = {f"GET {path}": (200, body) for path, body in known.items()}
     more["POST /analytics/query"] = (200, {"totals": [earned], "rows": []})
