@@ -24,7 +24,7 @@ class Link:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
-    """What every page has; `base` is where the pages around it begin, which `Visit.show` fills in."""
+    """A page; `base` is where the pages around it begin, which `Visit.show` fills in."""
 
     title: str
     crumbs: tuple[Link, ...] = ()
