@@ -124,7 +124,7 @@ demo-data: $(READY) ## give a fresh stack 90 days of three organizations, for a 
 dashboards: $(READY) $(SUPERSET_READY) ## show the stack that runs in Superset, until Ctrl-C (ARGS="--port 0" takes any free port)
 	@exec $(BIN)/python -m dev.stack.dashboards $(ARGS)
 
-screens: $(READY) $(BROWSER_READY) sync-half ## photograph every page of the console, in both themes and two widths (ARGS="--only escrows")
+screens: $(READY) $(BROWSER_READY) sync-half ## photograph the first screen of each role for docs/pictures, on the stack that runs (after make demo-data)
 	@PYTHONPATH=sdk exec $(BIN)/python -m tests.console.screens $(ARGS)
 
 migrate: $(READY) ## make the schema in the database of BURSAR_MIGRATION_DATABASE_URL, or bring it up to date

@@ -218,6 +218,12 @@ def raw_body(endpoint: Callable[..., Any]) -> Callable[..., Any]:
     return endpoint
 
 
+def takes_bytes(endpoint: Callable[..., Any]) -> Callable[..., Any]:
+    """Mark an endpoint whose body is a file, and no JSON."""
+    endpoint.__dict__["takes_bytes"] = True
+    return endpoint
+
+
 def takes_secret(endpoint: Callable[..., Any]) -> Callable[..., Any]:
     """Mark an endpoint whose requests contain a secret: the stored hash for comparing repetitions is keyed.
 
@@ -275,6 +281,7 @@ class StrictRoute(APIRoute):
         asks_for_key, has_command = _asks_for_key(self.dependant), _takes_command(self.dependant)
         takes_a_secret = getattr(self.endpoint, "takes_secret", False)
         takes_body = bool((self.methods or set()) & {"POST", "PUT", "PATCH"})
+        takes_body &= not getattr(self.endpoint, "takes_bytes", False)
         lines = getattr(self.endpoint, "takes_lines", 0)
         known = dict(query_names(self.dependant))
         directly = self._directly(handler) if getattr(self.endpoint, "called_directly", False) else handler

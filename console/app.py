@@ -144,8 +144,8 @@ class ProblemPage:
 
     title: str
     sentence: str
-    detail: str
     request_id: str
+    detail: str = ""
     again: str = ""
     again_label: str = ""
     approval: str = ""
@@ -202,6 +202,9 @@ async def _page(request: Request, answer: Answer) -> Response:
     if reaction is Reaction.SIGN_IN:
         return await _on_sign_in(request, SignInNeeded(ended=True))
     title, sentence = words_of(reaction)
+    visit: Visit | None = request.scope.get("console.visit")
+    if reaction is Reaction.UNKNOWN and not (visit and visit.api.is_commanded):
+        title, sentence = _("Not available right now"), _("Nothing was done. Try again in a moment.")
     again, label = _going_on(request, reaction)
     page = ProblemPage(
         title=title,
@@ -238,7 +241,6 @@ def _foreign(request: Request, console: Console) -> Response:
     page = ProblemPage(
         title=_("Form sent from another site"),
         sentence=_("Nothing was done. Open the page and send the form again."),
-        detail="",
         request_id=request_id_of(request),
     )
     return _plainly(request, console, page, 403)
@@ -248,7 +250,6 @@ def _broken(request: Request, console: Console) -> Response:
     page = ProblemPage(
         title=_("Internal error"),
         sentence=_("If you sent a form, check whether it was processed before you send it again."),
-        detail="",
         request_id=request_id_of(request),
     )
     return _plainly(request, console, page, 500)

@@ -176,42 +176,19 @@ def items(value: Mapping[str, Any]) -> Sequence[tuple[str, Any]]:
     return tuple(value.items())
 
 
-count, day, month = (_of_prefs(write) for write in (written.count, written.day, written.month))
-
+_PLAIN = (
+    *(money, moment, relative, ident, status, mentioned, past, is_some, per, country_name, payment_method, total),
+    *(company, share, link, rounded, job_price, offer_price, written.titled, written.currency_name),
+)
+_BY_PREFS = (written.about, written.number, written.period, written.service_period, written.duration)
+count, day, month, percent = (
+    _of_prefs(write) for write in (written.count, written.day, written.month, written.percent)
+)
 FILTERS: Mapping[str, Callable[..., Any]] = {
-    "money": money,
-    "moment": moment,
-    "relative": relative,
-    "ident": ident,
-    "status": status,
-    "mentioned": mentioned,
-    "past": past,
-    "actor": actor_named,
-    "role": role_named,
-    "is_some": is_some,
-    "per": per,
-    "country_name": country_name,
-    "payment_method": payment_method,
-    "total": total,
-    "provider": provider_named,
-    "company": company,
-    "share": share,
-    "link": link,
-    "rounded": rounded,
-    "job_price": job_price,
-    "offer_price": offer_price,
-    "pairs": items,
-    "titled": written.titled,
-    "listed": written.joined,
-    "currency_name": written.currency_name,
-    "count": count,
-    "number": _of_prefs(written.number),
-    "percent": _of_prefs(written.percent),
-    "day": day,
-    "month": month,
-    "period": _of_prefs(written.period),
-    "service_period": _of_prefs(written.service_period),
-    "duration": _of_prefs(written.duration),
+    **{each.__name__: each for each in _PLAIN},
+    **{each.__name__: _of_prefs(each) for each in _BY_PREFS},
+    **{"count": count, "day": day, "month": month, "percent": percent},
+    **{"actor": actor_named, "role": role_named, "provider": provider_named, "pairs": items, "listed": written.joined},
 }
 
 

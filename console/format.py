@@ -285,6 +285,11 @@ def duration(iso: str, prefs: Prefs = DEFAULT) -> str:
     return " ".join(texts) or _units(0, "seconds", prefs)
 
 
+def about(seconds: int, prefs: Prefs = DEFAULT) -> str:
+    """Write a length of time in its largest unit, rounded, such as `5 hours`."""
+    return format_timedelta(timedelta(seconds=seconds), locale=prefs.locale)
+
+
 def _units(number_of: int, name: str, prefs: Prefs) -> str:
     # Japanese writes both alike, and CLDR has the short form alone.
     length: Literal["long", "short"] = "short" if prefs.locale == "ja" else "long"
@@ -339,104 +344,21 @@ def joined(words: Sequence[str]) -> str:
     return format_list(list(words), locale="en_GB" if language() == "en" else language())
 
 
-#: Words of the API that `titled` writes: accounts, windows, schedules, and the nouns of statuses.
+#: Words of the API: accounts, windows, schedules and the nouns of statuses, which `titled` writes, and roles.
 TITLES = (
-    N_("Credits"),
-    N_("Cash"),
-    N_("Slots"),
-    N_("Slots in use"),
-    N_("Debt"),
-    N_("Receivable"),
-    N_("Earnings"),
-    N_("Granted earnings"),
-    N_("Sales"),
-    N_("Own work"),
-    N_("Platform"),
-    N_("Provider"),
-    N_("Clearing"),
-    N_("Credit issuance"),
-    N_("Credit redemption"),
-    N_("Slot issuance"),
-    N_("Commission"),
-    N_("Deferred revenue"),
-    N_("Deferred subscriptions"),
-    N_("Payable"),
-    N_("Promotions"),
-    N_("Breakage"),
-    N_("Exchange"),
-    N_("Corrections"),
-    N_("Bad debt"),
-    N_("Rounding"),
-    N_("Card purchases"),
-    N_("Revenue"),
-    N_("Tax"),
-    N_("Fees"),
-    N_("Hour"),
-    N_("Day"),
-    N_("Week"),
-    N_("Month"),
-    N_("Quarter"),
-    N_("Lifetime"),
-    N_("Daily"),
-    N_("Weekly"),
-    N_("Monthly"),
-    N_("Quarterly"),
-    N_("Allocation"),
-    N_("Agent"),
-    N_("Alert"),
-    N_("Approval"),
-    N_("Attempt"),
-    N_("Card"),
-    N_("Card payment"),
-    N_("Chargeback"),
-    N_("Channel"),
-    N_("Collection"),
-    N_("Contract"),
-    N_("Control"),
-    N_("Department"),
-    N_("Delivery"),
-    N_("Endpoint"),
-    N_("Escrow"),
-    N_("Event"),
-    N_("Evidence"),
-    N_("Export"),
-    N_("Fulfilment"),
-    N_("Invoice"),
-    N_("Key"),
-    N_("Link"),
-    N_("Mail"),
-    N_("Match"),
-    N_("Milestone"),
-    N_("Notification"),
-    N_("Offer"),
-    N_("Order"),
-    N_("Organization"),
-    N_("Payment"),
-    N_("Payout"),
-    N_("Price rule"),
-    N_("Principal"),
-    N_("Project"),
-    N_("Purchase"),
-    N_("Referral"),
-    N_("Refund"),
-    N_("Reversal"),
-    N_("Secret access"),
-    N_("Secret grant"),
-    N_("Secret rotation"),
-    N_("Secret version"),
-    N_("Session"),
-    N_("Severity"),
-    N_("Spend"),
-    N_("Step"),
-    N_("Subscription"),
-    N_("Trial"),
-    N_("Entry"),
-    N_("Usage"),
-    N_("Activity"),
-    N_("Billing run"),
-    N_("Discrepancy"),
-    N_("Reconciliation"),
-    N_("Webhook"),
+    """
+Credits, Cash, Slots, Slots in use, Debt, Receivable, Earnings, Granted earnings, Sales, Own work, Platform,
+Provider, Clearing, Credit issuance, Credit redemption, Slot issuance, Commission, Deferred revenue, Deferred
+subscriptions, Payable, Promotions, Breakage, Exchange, Corrections, Bad debt, Rounding, Card purchases, Revenue,
+Tax, Fees, Hour, Day, Week, Month, Quarter, Lifetime, Daily, Weekly, Monthly, Quarterly, Allocation, Agent, Alert,
+Approval, Attempt, Card, Card payment, Chargeback, Channel, Contract, Control, Department, Delivery, Endpoint,
+Escrow, Event, Evidence, Export, Fulfilment, Invoice, Key, Match, Milestone, Order, Organization, Payment, Payout,
+Price rule, Principal, Project, Purchase, Refund, Secret access, Secret grant, Secret rotation, Secret version,
+Severity, Spend, Subscription, Trial, Log entry, Usage, Activity, Billing run, Discrepancy, Reconciliation, Webhook,
+owner, admin, finance, member, auditor, agent, operator, arbiter, validator, accountant, platform auditor
+""".strip()
+    .replace("\n", " ")
+    .split(", ")
 )
 
 

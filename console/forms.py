@@ -17,6 +17,8 @@ from console.gateway import Answer, Problem
 from console.texts import _
 
 MAX_BYTES = 64 * 1024
+#: Of a form with a file, of which the API refuses a long one.
+MAX_FILE_BYTES = 1024 * 1024
 MAX_FIELDS = 200
 #: What holds in the scope of a request how its reader writes numbers.
 PREFS = "console.prefs"
@@ -26,6 +28,8 @@ _KEY = re.compile(r"[A-Za-z0-9_-]{16,64}")
 _PERIODS = {"d": "P{}D", "h": "PT{}H", "m": "PT{}M"}
 #: A number whose points stand between thousands, or one with three decimals: `0.500` is that alone.
 _GROUPED = re.compile(r"[1-9][0-9]{0,2}(\.[0-9]{3})+")
+_MULTIPART = re.compile(r'multipart/form-data; ?boundary="?([A-Za-z0-9\'()+_,./:=?-]{1,70})"?')
+_FIELD = re.compile(rb'content-disposition: form-data; name="([a-z_]+)"', re.IGNORECASE)
 _BROKEN_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
 
@@ -74,7 +78,7 @@ class Form:
     def maybe_whole(self, name: str) -> int | str | None:
         """Return a whole number, as it was typed where it is none, so that the API refuses it; None if empty."""
         text = self.text(name)
-        return int(text) if text.isascii() and text.isdigit() and len(text) < 18 else text or None
+        return whole(text) if text else None
 
     def as_read(self, text: str) -> str:
         """Return a part of a field that is a number as `number` does."""
@@ -83,6 +87,11 @@ class Form:
 
     def all(self, name: str) -> tuple[str, ...]:
         return self.lists.get(name, ())
+
+
+def whole(text: str) -> int | str:
+    """Return a whole number, or the text where it is none, so that the API refuses it."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 18 else text
 
 
 def is_number(text: str) -> bool:
@@ -174,7 +183,9 @@ def at_fields(
         name = names.get(named, named)
         if name not in fields:
             # `milestones.2.amount` belongs to the field `milestones` where the form has no field for each of them.
-            name = next((whole for whole in (name.replace(".", "_"), name.partition(".")[0]) if whole in fields), "")
+            first = name.partition(".")[0]
+            whole = (name.replace(".", "_"), names.get(first, first))
+            name = next((each for each in whole if each in fields), "")
         if name and name not in errors:
             errors[name] = message
         summary.append((name, message if name else f"{named}: {message}" if named else message))
@@ -207,7 +218,36 @@ async def read_form(request: Request, *names: str, many: tuple[str, ...] = (), c
     """
     if request.headers.get("content-type", "").partition(";")[0].strip() != "application/x-www-form-urlencoded":
         raise FormRefused(_("The form is invalid."))
-    pairs = parse(await _body(request))
+    return _form(request, parse(await _body(request, MAX_BYTES)), names, many=many, command=command)
+
+
+async def read_file(request: Request, name: str, *names: str) -> tuple[Form, bytes]:
+    """Read a form (RFC 7578) with one file in the field `name`; raises as `read_form`. The form has no value of it."""
+    kind = _MULTIPART.fullmatch(request.headers.get("content-type", ""))
+    if kind is None:
+        raise FormRefused(_("The form is invalid."))
+    body = b"\r\n" + await _body(request, MAX_FILE_BYTES)
+    pairs, file = [(name, "")], b""
+    for part in body.split(b"\r\n--" + kind[1].encode())[1:-1]:
+        head, _blank, content = part.removeprefix(b"\r\n").partition(b"\r\n\r\n")
+        found = _FIELD.match(head)
+        if found is None:
+            raise FormRefused(_("The form is malformed."))
+        if (called := found[1].decode()) == name:
+            file = content
+        else:
+            pairs.append((called, content.decode("utf-8", "replace")))
+    return _form(request, pairs, (name, *names)), file
+
+
+def _form(
+    request: Request,
+    pairs: Iterable[tuple[str, str]],
+    names: tuple[str, ...],
+    *,
+    many: tuple[str, ...] = (),
+    command: bool = True,
+) -> Form:
     values: dict[str, str] = {}
     lists: dict[str, tuple[str, ...]] = {}
     allowed = {*names, COMMAND} if command else set(names)
@@ -256,13 +296,13 @@ def _decoded(text: bytes) -> str:
         raise FormRefused(_("The form is not in UTF-8.")) from None
 
 
-async def _body(request: Request) -> bytes:
+async def _body(request: Request, most: int) -> bytes:
     taken = bytearray()
     try:
         async for chunk in request.stream():
             taken += chunk
-            if len(taken) > MAX_BYTES:
-                raise FormRefused(_("The form is longer than %(number)s KB.", number=MAX_BYTES // 1024), 413)
+            if len(taken) > most:
+                raise FormRefused(_("The form is longer than %(number)s KB.", number=most // 1024), 413)
     except ClientDisconnect:
         raise FormRefused(_("The form is incomplete.")) from None
     return bytes(taken)

@@ -123,6 +123,7 @@ class Gateway:
         self._order_seconds = order_seconds
         self._room = asyncio.Semaphore(AT_ONCE)
         self.calls = 0
+        self.is_commanded = False
 
     async def ask(self, path: str, **query: str | int | Sequence[str] | None) -> Answer:
         """Read one thing; parameters that are None are left out."""
@@ -155,11 +156,12 @@ class Gateway:
         Args:
             method: `POST`, `PUT`, `PATCH` or `DELETE`.
             path: below `/api/v1`.
-            body: what is sent as JSON; None sends none.
+            body: what is sent as JSON; bytes are sent as they are, and None sends none.
             key: the form's, sent as `Idempotency-Key`; the same one asks again for what was not answered.
             match: the `ETag` of the version that is changed, where the API asks for one.
             query: what a command has in its address, such as how it is cancelled.
         """
+        self.is_commanded = True
         headers = [("Idempotency-Key", key)] if key else []
         headers += [("If-Match", match)] if match else []
         return await self._within(
@@ -268,12 +270,13 @@ class Gateway:
     ) -> Answer:
         if not _PATH.fullmatch(path):
             return self._failure(404, "not_found", _("Not found"), _("Nothing exists at this address."))
-        content = b"" if body is None else json.dumps(body).encode()
+        is_file = isinstance(body, bytes)
+        content = body if is_file else b"" if body is None else json.dumps(body).encode()
         sent = self._headers(headers)
         if method != "GET":
             sent.append(("Content-Length", str(len(content))))
         if body is not None:
-            sent.append(("Content-Type", "application/json"))
+            sent.append(("Content-Type", "application/octet-stream" if is_file else "application/json"))
         scope = {
             "type": "http",
             "asgi": {"version": "3.0"},

@@ -93,8 +93,16 @@ def left(at: str | Moment, words: str = "", seconds: int | None = None) -> Marku
     return Markup(f"<time {attributes}>{escape(words or relative(shown.iso))}</time>")
 
 
-def disc(name: str, id: str) -> Markup:
-    """Write the initials of an agent, in a colour of its id; its name stands next to it."""
+def image(id: str, url: str, kind: str, name: str = "") -> Markup:
+    """Write a picture or logo of the API's URL; it has a name where none stands next to it."""
+    src = f"/console/pictures/{escape(id)}?{escape(url.partition('?')[2])}"
+    return Markup(f'<img class="{kind}" src="{src}" alt="{escape(name)}" loading="lazy">')
+
+
+def disc(name: str, id: str, picture: str | None) -> Markup:
+    """Write the picture of an agent, or its initials in a colour of its id; its name stands next to it."""
+    if picture:
+        return image(id, picture, "disc")
     words = [word for word in name.split() if word[0].isalnum()] or ["?"]
     initials = "".join(word[0] for word in words[:2]).upper()
     colour = f"f{crc32(id.encode()) % _COLOURS + 1}"
@@ -124,7 +132,7 @@ def external(text: str | widgets.External, address: str = "") -> Markup:
     if not to.host:
         return other(to.text)
     host = escape(_("%(host)s, opens in a new tab", host=to.host))
-    attributes = f'href="{escape(to.href)}" rel="noopener noreferrer" target="_blank"'
+    attributes = f'href="{escape(to.href)}" rel="noopener noreferrer nofollow" target="_blank"'
     return Markup(f'<a {attributes}>{other(to.text)}</a> <span class="dim small">({host})</span>')
 
 
@@ -178,5 +186,5 @@ def of_assets(assets: Assets) -> Mapping[str, Callable[..., Markup]]:
 
 def elements(assets: Assets) -> dict[str, Callable[..., Any]]:
     """Return all of them by their names in templates."""
-    plain = (other, cut, prose, dash, money, moment, ago, left, disc, tally, link, run, external)
+    plain = (other, cut, prose, dash, money, moment, ago, left, image, disc, tally, link, run, external)
     return {each.__name__: each for each in plain} | dict(of_assets(assets)) | {"_": translated}

@@ -19,12 +19,12 @@ from console.arrival import came_from
 from console.format import Prefs, count, currency_name, short_id
 from console.forms import FormState, at_fields, query_form
 from console.gateway import Answer, Problem, Query, Refused, Wanted, request_id_of
-from console.picker import NAMES
+from console.picker import NAMES, Sources
 from console.problems import Reaction, reaction_to
 from console.refusals import not_found
 from console.texts import _
 from console.visit import Visit
-from console.widgets import Chip, Failed, Page, Pager, Tab
+from console.widgets import Chip, Failed, Pager
 from domain.common.ids import is_id
 from domain.common.money import CREDIT, SLOT
 
@@ -113,7 +113,7 @@ class ListView:
     """Everything around the rows of a list. `failed` is shown instead of them if the API did not answer.
 
     Attributes:
-        choices: what filters choose between, by their names; of those in `more` there are others.
+        choices: what filters choose between, by their names.
         picks: the filters that pick an object by its name.
         filtered: whether there are rows that the filters leave out.
     """
@@ -126,14 +126,7 @@ class ListView:
     filtered: bool
     failed: Failed | None = None
     choices: Mapping[str, Options] = field(default_factory=dict)
-    more: frozenset[str] = frozenset()
     picks: Mapping[str, "Choice"] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ListPage(Page):
-    listed: ListView
-    tabs: tuple[Tab, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -194,7 +187,6 @@ class ListResult:
             filtered=(bool(asked.given.keys() - set(tabbed)) or not asked.at_start) and not self.is_bare,
             failed=self._failed(title),
             choices=self.choices,
-            more=self.more,
             picks={
                 name: Choice(
                     rows=tuple({"id": id, NAMES[noun]: words} for id, words in self.choices[name] if id),
@@ -389,7 +381,7 @@ async def row_of(visit: Visit, path: str, key: str = "id") -> Mapping[str, Any]:
     """Return the row that the address names by its `key`, of those that `q`, or else that name, finds.
 
     Raises:
-        Refused: there is none among the first few thousand.
+        Refused: there is none among the first twenty pages.
     """
     query = visit.chosen("q") if key == "id" else {"q": visit.path("id")}
     async for answer in _pages(visit, path, None, **query, **visit.scope):
@@ -400,22 +392,27 @@ async def row_of(visit: Visit, path: str, key: str = "id") -> Mapping[str, Any]:
     raise Refused(not_found(visit.request))
 
 
-async def choice(visit: Visit, noun: str, chosen: str, **query: str) -> Choice:
-    """Return what a form has to choose from: the newest of a noun, and the one that is chosen already.
+async def choices(visit: Visit, sources: Sources, form: FormState) -> dict[str, Choice]:
+    """Return what the fields of a form have to choose from: the newest of a noun, and the one that is chosen already.
 
-    However many there are, one page of them is read. Others are picked by their names.
+    However many there are, one page of each is read. Others are picked by their names.
     """
-    given = {name: value for name, value in query.items() if value}
-    wanted: dict[str, Wanted] = {"newest": (f"/{noun}", {"limit": _CHOICES, **given})}
-    if is_id(chosen, chosen.rpartition("_")[0]):
-        wanted["chosen"] = (f"/{noun}/{chosen}", {})
-    answers = await visit.ask_all(**wanted)
-    newest, own = answers["newest"], answers.get("chosen")
-    found: list[Mapping[str, Any]] = newest.body["data"] if newest.ok else []
-    if own is not None and own.ok and all(each["id"] != chosen for each in found):
-        found = [own.body, *found]
-    more = not newest.ok or newest.body["next_cursor"] is not None
-    return Choice(rows=tuple(found), more=more, noun=noun, source=f"{visit.base}/pick/{noun}")
+    whose = {"organization_id": visit.org_id} if visit.org_id else {}
+    wanted: dict[str, Wanted] = {
+        f"{noun} {query}": (f"/{noun}", {"limit": _CHOICES, **whose, **query}) for noun, query in sources.values()
+    }
+    chosen = {name: form.value(name) for name in sources}
+    wanted |= {id: (f"/{sources[name][0]}/{id}", {}) for name, id in chosen.items() if is_id(id, id.rpartition("_")[0])}
+    answers = await visit.ask_all(**wanted) if wanted else {}
+    found = {}
+    for name, (noun, query) in sources.items():
+        newest, own = answers[f"{noun} {query}"], answers.get(chosen[name])
+        rows: list[Mapping[str, Any]] = newest.body["data"] if newest.ok else []
+        if own is not None and own.ok and all(each["id"] != own.body["id"] for each in rows):
+            rows = [own.body, *rows]
+        more = not newest.ok or newest.body["next_cursor"] is not None
+        found[name] = Choice(rows=tuple(rows), more=more, noun=noun, source=f"{visit.base}/pick/{noun}")
+    return found
 
 
 async def whole(visit: Visit, path: str, first: Answer, **query: str) -> Answer:
@@ -426,17 +423,17 @@ async def whole(visit: Visit, path: str, first: Answer, **query: str) -> Answer:
     if not first.ok or first.body["next_cursor"] is None:
         return first
     rows, last = [*first.body["data"]], first
-    async for last in _pages(visit, path, first.body["next_cursor"], **query):
+    async for last in _pages(visit, path, first.body["next_cursor"], limit=_MOST, **query):
         if not last.ok:
             return last
         rows += last.body["data"]
     return replace(first, body={**first.body, "data": rows, "next_cursor": last.body["next_cursor"]})
 
 
-async def _pages(visit: Visit, path: str, cursor: str | None, **query: str) -> AsyncIterator[Answer]:
-    """Yield the pages of a list from a cursor on, a few thousand rows at most; a refusal is the last of them."""
+async def _pages(visit: Visit, path: str, cursor: str | None, **query: str | int) -> AsyncIterator[Answer]:
+    """Yield the pages of a list from a cursor on, twenty at most; a refusal is the last of them."""
     for _page in range(_PAGES):
-        answer = await visit.ask(path, limit=_MOST, cursor=cursor, **query)
+        answer = await visit.ask(path, cursor=cursor, **query)
         yield answer
         cursor = answer.body["next_cursor"] if answer.ok else None
         if cursor is None:

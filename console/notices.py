@@ -14,6 +14,7 @@ NOTICES: Mapping[str, tuple[str, str]] = {
     "agent.created": ("good", "Agent created."),
     "agent.offered": ("good", "Offer saved. Existing purchases do not change."),
     "agent.priced": ("good", "Price changed. Existing contracts keep their price."),
+    "picture.saved": ("good", "Picture changed."),
     "agent.retired": ("good", "Agent retired. It gets no new work."),
     "chargeback.answered": ("good", "Evidence submitted. The bank decides."),
     "chargeback.offered": ("good", "Evidence saved. The platform reviews it and answers the bank."),

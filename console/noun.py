@@ -18,6 +18,7 @@ from console.forms import Form, FormState, blank, corrected, read_form, with_sum
 from console.gateway import Answer, Query, Wanted
 from console.lists import ListResult, ListView
 from console.noun_page import Filter, FormPage, ListPage, ObjectPage, Tabs, shown_filters, tabs_of
+from console.picker import Sources
 from console.routing import COMMAND, anyone, tenant
 from console.texts import _, gettext
 from console.visit import Visit
@@ -44,8 +45,6 @@ Begins = Callable[[Visit], Awaitable[FormState]]
 Body = Callable[[Form], Json]
 #: Returns fields of the page that asks before a command, such as `effect`, of its object.
 OfQuestion = Callable[[Visit, Json], Awaitable[Json]]
-#: The lists that fields choose from: a noun of `lists.choice` and a query, by the field.
-Sources = Mapping[str, tuple[str, Mapping[str, str]]]
 NO_OBJECT: Json = {}
 
 
@@ -61,6 +60,9 @@ def beginning(**values: str) -> Begins:
 class Noun:
     """A noun; its methods add to `routes`."""
 
+    #: Shows the list, of a noun that has one.
+    show_list: Show
+
     def __init__(
         self,
         path: str,
@@ -68,7 +70,6 @@ class Noun:
         title: str,
         folder: str,
         at: str = "",
-        one: str = "",
         name: str | Callable[[Json], str] = "name",
         above: tuple[tuple[str, str], ...] = (),
         change: Permission = Permission.READ,
@@ -84,7 +85,6 @@ class Noun:
             title: of the list, for headings and crumbs; marked for translation.
             folder: of the templates.
             at: the address of the list, below the pages of the site; empty where it is `path`.
-            one: the address of one object, with `{id}`; empty where it is below the list.
             name: the field of an object that titles its pages, or a function that returns the title.
             above: labels and paths of the crumbs above the list.
             change: the permission for forms and commands.
@@ -95,13 +95,12 @@ class Noun:
         """
         self.path, self.title, self.folder = path, title, folder
         self.name: Callable[[Json], str] = (lambda it: str(it[name])) if isinstance(name, str) else name
-        self.at, self.one = at or path, one or f"{at or path}/{{id}}"
+        self.at, self.one = at or path, f"{at or path}/{{id}}"
         self.above, self.change, self.owners = above, change, owners
         self.sites = site if isinstance(site, tuple) else (site,)
         self.in_list, self.key = in_list, key
         self.routes: list[Route] = []
         self._show: Show | None = None
-        self.show_list: Show | None = None
 
     def add(self, path: str, page: Callable[[Visit], Awaitable[Response]], *methods: str) -> None:
         """Add a page of its own, below the pages of each site."""
@@ -131,9 +130,7 @@ class Noun:
 
     async def show(self, visit: Visit, form: FormState | None = None, status: int = 200) -> Response:
         """Show the page of the object in the address, or the list, with a form that says why a command was not done."""
-        show = self._show or self.show_list
-        assert show is not None
-        return await show(visit, form, status)
+        return await (self._show or self.show_list)(visit, form, status)
 
     def crumbs(self, visit: Visit, it: Json = NO_OBJECT, *, of_list: bool = False) -> tuple[Link, ...]:
         """Return the crumbs of the list, of a page below it, or of a page below an object."""
@@ -150,13 +147,10 @@ class Noun:
         values: OfList | None = None,
         extra: Extra | None = None,
         choices: Choices | None = None,
-        fixed: Mapping[str, str | None] | None = None,
-        usual: Mapping[str, str] | None = None,
-        own: bool = False,
+        asks: Callable[[Visit], Mapping[str, str | None]] | None = None,
         others: bool = False,
         template: str = "list",
         create: str = "new",
-        file: str = "",
         may_create: Callable[[Visit], bool] | None = None,
         around: Callable[[Visit], tuple[Tab, ...]] | None = None,
     ) -> None:
@@ -170,22 +164,14 @@ class Noun:
             values: returns further values for the template, such as `naming`.
             extra: further questions; their answers are in `ListResult.extra`.
             choices: returns the values of filters that `pick` from the API, and their words.
-            fixed: what the page itself asks of the list; None leaves a parameter out.
-            usual: what it asks where the address does not say otherwise.
-            own: whether the API would list objects of other organizations too.
+            asks: returns what the page itself asks of the list; None leaves a parameter out.
             others: whether rows can be of agents of other organizations, so that those can be chosen too.
             template: its name in the folder.
             create: the last part of the address of the form that creates an object, or a path; empty for none.
-            file: what the CSV is called; empty where it is as the path.
             may_create: whether that is offered, beyond the permission.
             around: returns tabs that lead to other pages.
         """
         names = tuple(each.name for each in filters)
-
-        def asked(visit: Visit) -> dict[str, str | None]:
-            given = visit.chosen(*(usual or {}))
-            kept = {name: value for name, value in (usual or {}).items() if name not in given}
-            return {**(fixed or {}), **kept, **({"organization_id": visit.org_id} if own else {})}
 
         async def show(visit: Visit, form: FormState | None = None, status: int = 200) -> Response:
             more = dict(extra(visit)) if extra else {}
@@ -199,7 +185,7 @@ class Noun:
                 *names,
                 days=days,
                 at=self.listed(visit),
-                fixed=asked(visit),
+                fixed=asks(visit) if asks else None,
                 extra=more,
                 choices=words,
                 others=others,
@@ -215,17 +201,14 @@ class Noun:
                 parts=around(visit) if around else (),
                 tabs=tabs_of(found, filters, tabs(visit) if callable(tabs) else tabs, visit.choices.prefs),
                 across=visit.me.is_platform and not visit.org_id,
-                base=visit.base,
                 create=f"{visit.base if create.startswith('/') else f'{self.listed(visit)}/'}{create}" if may else "",
             )
             added = await values(visit, found) if values else {}
             status = status if form else found.status
             return await visit.show(f"{self.folder}/{template}.html", page, {"rows": found.rows, **added}, status)
 
-        file_name = file or self.path.strip("/").replace("/", "-")
-
         async def download(visit: Visit) -> Response:
-            return await lists.csv(visit, self.path, file_name, *names, days=days, **asked(visit))
+            return await lists.csv(visit, self.path, self.title, *names, days=days, **(asks(visit) if asks else {}))
 
         self.show_list = show
         self.add(self.at, show)
@@ -279,7 +262,6 @@ class Noun:
             page = ObjectPage(
                 title=self.name(it),
                 crumbs=self.crumbs(visit),
-                base=visit.base,
                 here=self.here(visit),
                 form=form or blank(),
                 listed=self._below(visit, found, names) if found else None,
@@ -363,19 +345,14 @@ class Noun:
             shown = form or (await begins(visit) if begins else blank(**(initial(it) if initial else {})))
             if form and versioned and status == 409 and initial:
                 shown = with_summary(blank(**initial(it)), form.summary[0][1])
-            choices = {
-                name: await lists.choice(visit, noun, shown.value(name), organization_id=visit.org_id, **query)
-                for name, (noun, query) in chosen_from(shown.values).items()
-            }
             page = FormPage(
                 title=gettext(title) % it if it else gettext(title),
                 crumbs=self.crumbs(visit, it if it and self._show else NO_OBJECT),
-                base=visit.base,
                 action=f"{self.here(visit) if is_change else self.listed(visit)}/{act}",
                 form=shown,
                 label=gettext(label or title),
                 lead=gettext(lead),
-                choices=choices,
+                choices=await lists.choices(visit, chosen_from(shown.values), shown),
                 draft=draft,
                 version=(answer.etag or "") if answer else "",
             )
@@ -384,8 +361,7 @@ class Noun:
 
         async def send(visit: Visit) -> Response:
             form = await read_form(visit.request, *fields, *numbers, *(("version",) if versioned else ()), many=many)
-            nouns = {name: noun for name, (noun, _query) in chosen_from(form.values).items()}
-            form, errors = await picker.resolved(visit, form, nouns)
+            form, errors = await picker.resolved(visit, form, chosen_from(form.values))
             if errors:
                 return await ask(visit, corrected(form, errors), 422)
             typed = {name: form.maybe(name) for name in fields} | {name: form.maybe_number(name) for name in numbers}
@@ -474,7 +450,7 @@ class Noun:
             values: returns fields of the page that depend on more than that, written already.
             kind: of the button.
             method: of the command.
-            path: below the object; as the address where it is None.
+            path: below the object; as the address where it is None, and empty for `DELETE`.
             body: what is sent.
             query: of the command.
             kept: numbers of the object that are sent as they were shown, such as its version.
@@ -500,7 +476,8 @@ class Noun:
 
         async def send(visit: Visit) -> Response:
             form = await read_form(visit.request, *kept)
-            own = self.own(visit) + (f"/{act}" if path is None else path(visit) if callable(path) else path)
+            usual = "" if method == "DELETE" else f"/{act}"
+            own = self.own(visit) + (usual if path is None else path(visit) if callable(path) else path)
             given = body(visit) if callable(body) else body
             sent = {**(given or {}), **{name: form.maybe_whole(name) for name in kept}} if kept else given
             answer = await visit.command(method, own, sent, form.key, query=query(visit) if query else None)
@@ -524,7 +501,7 @@ class Noun:
         async def show(visit: Visit, _form: Form, answer: Answer) -> Response:
             it = answer.body
             here, crumbs = self.here(visit, it[self.key]), self.crumbs(visit)
-            page = ObjectPage(title=title(it), crumbs=crumbs, base=visit.base, here=here, form=blank())
+            page = ObjectPage(title=title(it), crumbs=crumbs, here=here, form=blank())
             return await visit.show(f"{self.folder}/{act}.html", page, {"it": it, **values}, secret=True)
 
         return show

@@ -78,7 +78,6 @@ class ListPage(Page):
         filters: in the order of their fields.
         parts: tabs that lead to other pages.
         across: whether the rows are of all organizations.
-        base: where the pages around begin.
         create: the address of the form that creates an object; empty where the reader may not.
         form: of a command of a row that was refused.
     """
@@ -89,20 +88,13 @@ class ListPage(Page):
     parts: tuple[Tab, ...] = ()
     tabs: tuple[Tab, ...] = ()
     across: bool = False
-    base: str = ""
     create: str = ""
-
-    @property
-    def fresh(self) -> FormState:
-        """A form for one button of a row: each has a command key of its own."""
-        return blank()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ObjectPage(Page):
     """Everything around one object: its address is `here`; `form` is that of its commands, which are buttons."""
 
-    base: str
     here: str
     form: FormState
     listed: ListView | None = None
@@ -116,7 +108,6 @@ class FormPage(Page):
     `version` is the ETag of what it changes; empty where it is not asked for.
     """
 
-    base: str
     action: str
     form: FormState
     label: str = ""
@@ -129,7 +120,7 @@ class FormPage(Page):
 def page_at(visit: Visit, at: str, title: str, *crumbs: tuple[str, str], form: FormState | None = None) -> ObjectPage:
     """Return a page that is no noun's: `at` is its address below the pages of the site, crumbs are labels and paths."""
     links = tuple(Link(label=gettext(label), href=visit.base + path) for label, path in crumbs)
-    return ObjectPage(title=title, crumbs=links, base=visit.base, here=visit.base + at, form=form or blank())
+    return ObjectPage(title=title, crumbs=links, here=visit.base + at, form=form or blank())
 
 
 def shown_filters(visit: Visit, filters: tuple[Filter, ...], *, days: bool) -> tuple[Filter, ...]:

@@ -3,65 +3,42 @@
 from collections.abc import Callable
 from urllib.parse import quote
 
-#: Below an organization's pages, by the words of the API. `{id}` is the object's, `{title}` what the search calls it.
+#: The prefix of an id, and the page below an organization's pages, by the words of the API. `{id}` is the object's,
+#: `{title}` what the search calls it.
 OF_ORGANIZATIONS = {
-    "agent": "/agents/{id}",
-    "api_key": "/settings/keys?q={title}",
-    "contract": "/contracts/{id}",
-    "department": "/departments",
-    "spend_control": "/limits/{id}",
-    "webhook_endpoint": "/alerts/settings/endpoints/{id}",
-    "dispute": "/disputes/{id}",
-    "escrow": "/escrows/{id}",
-    "invoice": "/invoices/{id}",
-    "organization": "",
-    "payment": "/payments/{id}",
-    "payout": "/earnings",
-    "project": "/projects",
-    "purchase": "/library/{id}",
-    "purchase_order": "/purchases/{id}",
-    "card": "/cards/{id}",
-    "revenue": "/returns/revenue/{id}",
-    "reservation": "/usage/{id}",
-    "spend": "/usage/{id}",
-    "subscription": "/billing",
-    "transfer": "/transactions/{id}",
+    "agent": ("agt", "/agents/{id}"),
+    "api_key": ("key", "/settings/keys?q={title}"),
+    "contract": ("ctr", "/contracts/{id}"),
+    "department": ("dep", "/departments"),
+    "spend_control": ("ctl", "/limits/{id}"),
+    "webhook_endpoint": ("whe", "/alerts/settings/endpoints/{id}"),
+    "dispute": ("dsp", "/disputes/{id}"),
+    "escrow": ("esc", "/escrows/{id}"),
+    "invoice": ("inv", "/invoices/{id}"),
+    "organization": ("org", ""),
+    "payment": ("pay", "/payments/{id}"),
+    "payout": ("po", "/earnings"),
+    "project": ("prj", "/projects"),
+    "purchase": ("pur", "/library/{id}"),
+    "purchase_order": ("por", "/purchases/{id}"),
+    "card": ("crd", "/cards/{id}"),
+    "revenue": ("rvn", "/returns/revenue/{id}"),
+    "reservation": ("hold", "/usage/{id}"),
+    "spend": ("spd", "/usage/{id}"),
+    "subscription": ("sub", "/billing"),
+    "transfer": ("", "/transactions/{id}"),
 }
+_BY_PREFIX = {prefix: page for prefix, page in OF_ORGANIZATIONS.values() if prefix}
 #: Pages of the platform, for its own roles. Credits are listed there by the organization that has them.
 OF_THE_PLATFORM = {
-    "credit_lot": "/credits?organization_id={org}",
-    "grant": "/credits?organization_id={org}",
-    "lot": "/credits?organization_id={org}",
+    **dict.fromkeys(("credit_lot", "grant", "lot"), "/credits?organization_id={org}"),
     "reconciliation": "/reconciliation/{id}",
-}
-#: The kind of an object, by the prefix of its id.
-KINDS = {
-    "agt": "agent",
-    "ctl": "spend_control",
-    "ctr": "contract",
-    "dep": "department",
-    "dsp": "dispute",
-    "esc": "escrow",
-    "hold": "reservation",
-    "inv": "invoice",
-    "key": "api_key",
-    "org": "organization",
-    "pay": "payment",
-    "po": "payout",
-    "por": "purchase_order",
-    "crd": "card",
-    "prj": "project",
-    "pur": "purchase",
-    "rvn": "revenue",
-    "spd": "spend",
-    "sub": "subscription",
-    "whe": "webhook_endpoint",
 }
 
 
 def named(id: str, base: str, exists: Callable[[str], bool]) -> str:
     """Return the address of the page of what an id names; empty if it has none."""
-    route = OF_ORGANIZATIONS.get(KINDS.get(id.rpartition("_")[0], ""), "").partition("?")[0]
+    route = _BY_PREFIX.get(id.rpartition("_")[0], "").partition("?")[0]
     return f"{base}{route}".replace("{id}", quote(id, safe="")) if route and exists(f"{base}{route}") else ""
 
 
@@ -72,13 +49,12 @@ def page_of(
     if is_platform and kind in OF_THE_PLATFORM:
         template, base = OF_THE_PLATFORM[kind], "/console/platform"
     elif org_id and kind in OF_ORGANIZATIONS:
-        template, base = OF_ORGANIZATIONS[kind], f"/console/{org_id}"
+        template, base = OF_ORGANIZATIONS[kind][1], f"/console/{org_id}"
     else:
         return ""
     route, mark, query = template.partition("?")
     if not exists(base + route):
         return ""
-    named = {"{id}": quote(id, safe=""), "{title}": quote(title, safe=""), "{org}": quote(org_id or "", safe="")}
-    for name, value in named.items():
-        route, query = route.replace(name, value), query.replace(name, value)
+    for name, value in (("{id}", id), ("{title}", title), ("{org}", org_id or "")):
+        route, query = route.replace(name, quote(value, safe="")), query.replace(name, quote(value, safe=""))
     return f"{base}{route}{mark}{query}"

@@ -7,8 +7,9 @@ from starlette.responses import RedirectResponse, Response
 
 from console.filters import payment_method
 from console.format import currency_name
-from console.forms import Form
+from console.forms import Form, at_fields
 from console.gateway import Answer
+from console.problems import Reaction, reaction_to
 from console.texts import _
 from console.visit import Visit
 from domain.common.money import CREDIT
@@ -63,6 +64,26 @@ def options(visit: Visit, by: str) -> dict[str, Any]:
     if by.startswith(STORED):
         return {"provider": "stripe", "payment_method": by.removeprefix(STORED), **returns}
     return {"provider": "stripe", "hosted": True, **returns}
+
+
+def quoted(visit: Visit, by: str) -> dict[str, str]:
+    """Return what the API is asked for a price by a way to pay."""
+    return {name: value for name, value in options(visit, by).items() if name in {"provider", "asset"}}
+
+
+def not_quoted(answer: Answer, *fields: str, names: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Return why there is no price, by field; what belongs to none is at the first.
+
+    Raises:
+        Refused: it is not about the fields.
+    """
+    assert answer.problem is not None
+    if reaction_to(answer.problem) is Reaction.UNKNOWN:
+        return {fields[0]: _("The price is not available now. Try again in a moment.")}
+    if reaction_to(answer.problem) is not Reaction.FIELDS:
+        answer.need()
+    errors, summary = at_fields(answer.problem, fields, names or {})
+    return errors or {fields[0]: summary[0][1]}
 
 
 def seen(form: Form, by: str) -> dict[str, str]:

@@ -19,6 +19,8 @@ from domain.common.ids import is_id
 
 #: The lists of the API whose objects are picked, and the field that names them.
 NAMES = {"agents": "name", "departments": "name", "projects": "name", "organizations": "name", "api-keys": "principal"}
+#: What fields choose from: a noun and a query of its list, by the field.
+Sources = Mapping[str, tuple[str, Mapping[str, str]]]
 _WITH_ID = re.compile(r".*\(([a-z]{2,8}_[0-9a-z]{26})\)\s*", re.DOTALL)
 _SUGGESTED = 20
 
@@ -63,15 +65,15 @@ async def resolve(visit: Visit, typed: Mapping[str, tuple[str, str]]) -> tuple[d
     return {name: id for name, id in ids.items() if id}, errors
 
 
-async def resolved(visit: Visit, form: Form, nouns: Mapping[str, str]) -> tuple[Form, dict[str, str]]:
+async def resolved(visit: Visit, form: Form, sources: Sources) -> tuple[Form, dict[str, str]]:
     """Return a form with ids for what was picked, and the errors of fields that mean no object.
 
     Args:
         visit: of the request.
         form: as it was sent.
-        nouns: the noun of each field that picks, such as `{"agent_id": "agents"}`.
+        sources: of the fields that pick, such as `{"agent_id": ("agents", {})}`.
     """
-    ids, errors = await resolve(visit, {name: (noun, form.text(name)) for name, noun in nouns.items()})
+    ids, errors = await resolve(visit, {name: (noun, form.text(name)) for name, (noun, _query) in sources.items()})
     return replace(form, values={**form.values, **ids}), errors
 
 

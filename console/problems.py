@@ -41,7 +41,7 @@ REACTIONS = _table(
     contract.above_limit reputation.own_agent reputation.related escrow.amount_mismatch escrow.currency_mismatch
     statement.not_over payout.above_available earnings.not_waivable payout.below_minimum payment.no_method
     tax.rate_exists credit_note.exceeds_remainder invoice.amount_mismatch department.exists alert_rule.exists
-    spend_control.exists project.exists notification.channel_exists notification.code_refused
+    spend_control.exists project.exists notification.channel_exists notification.code_refused request.too_large
     """,
     limit="deployment.limit_reached entitlement.missing subscription.seats_in_use",
     unknown=f"""

@@ -41,8 +41,8 @@ def platform(path: str, page: Page, methods: Sequence[str] = _READ, *, is_backgr
     return _route("/platform" + path, guarded, methods, is_background=is_background)
 
 
-def anyone(path: str, page: Page, methods: Sequence[str] = _READ) -> Route:
-    return _route(path, page, methods)
+def anyone(path: str, page: Page, methods: Sequence[str] = _READ, *, is_background: bool = False) -> Route:
+    return _route(path, page, methods, is_background=is_background)
 
 
 def console_of(request: Request) -> Console:

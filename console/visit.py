@@ -30,6 +30,7 @@ from console.problems import Reaction, reaction_to, words_of
 from console.refusals import forbidden, not_found, nothing_done
 from console.texts import N_, _, gettext
 from console.who import Me, Organization, organization_of
+from console.widgets import Page
 from domain.cards.card import issues_to
 from domain.common.access import Permission
 from domain.common.ids import is_id
@@ -246,6 +247,7 @@ class Visit:
         self, template: str, page: object, values: Mapping[str, Any], status: int = 200, *, secret: bool = False
     ) -> Response:
         """Answer with a page whose template reads answers of the API; `values` are its further names."""
+        page = replace(page, base=self.base) if isinstance(page, Page) else page
         whole = replace(await self.frame(), is_there=self.request.method == "GET" and status < 400)
         return html(
             self.request, self._console.environment, template, page, whole, status=status, secret=secret, values=values

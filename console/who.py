@@ -5,21 +5,8 @@ from typing import Any
 
 from console.format import titled
 from console.texts import N_, gettext
-from domain.common.access import PLATFORM_ROLES, Permission, Role
+from domain.common.access import PLATFORM_ROLES, Permission
 
-_ROLES = {
-    Role.OWNER: N_("owner"),
-    Role.ADMIN: N_("admin"),
-    Role.FINANCE: N_("finance"),
-    Role.MEMBER: N_("member"),
-    Role.AUDITOR: N_("auditor"),
-    Role.AGENT: N_("agent"),
-    Role.OPERATOR: N_("operator"),
-    Role.ARBITER: N_("arbiter"),
-    Role.VALIDATOR: N_("validator"),
-    Role.ACCOUNTANT: N_("accountant"),
-    Role.PLATFORM_AUDITOR: N_("platform auditor"),
-}
 _PLATFORM = frozenset(role.value for role in PLATFORM_ROLES)
 
 
@@ -28,6 +15,7 @@ class Organization:
     id: str
     name: str
     plan: str
+    logo: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +27,7 @@ class Me:
         organization: None for the platform's own roles.
         locale: of CLDR, such as `de_AT`; None if the person has kept none.
         time_zone: the same.
+        confined: whether the key reads uses, limits and totals of its agent, department or project only.
     """
 
     principal: str
@@ -54,6 +43,7 @@ class Me:
     locale: str | None = None
     time_zone: str | None = None
     unread: int = 0
+    confined: bool = False
 
     @classmethod
     def of(cls, body: dict[str, Any]) -> "Me":
@@ -72,6 +62,7 @@ class Me:
             locale=body["locale"].replace("-", "_") if body.get("locale") else None,
             time_zone=body.get("time_zone"),
             unread=body.get("unread") or 0,
+            confined=body.get("confined", False),
         )
 
     @property
@@ -84,7 +75,9 @@ class Me:
 
 
 def organization_of(body: dict[str, Any]) -> Organization:
-    return Organization(id=body["id"], name=body["name"], plan=titled(str(body.get("tier", ""))))
+    return Organization(
+        id=body["id"], name=body["name"], plan=titled(str(body.get("tier", ""))), logo=body.get("logo_url")
+    )
 
 
 def actor_named(actor: str) -> str:
@@ -94,4 +87,4 @@ def actor_named(actor: str) -> str:
 
 def role_named(role: str) -> str:
     """Return a role in the reader's language."""
-    return gettext(_ROLES[Role(role)]) if role in set(Role) else role
+    return gettext(role.replace("_", " "))

@@ -24,8 +24,11 @@ class Link:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
+    """What every page has; `base` is where the pages around it begin, which `Visit.show` fills in."""
+
     title: str
     crumbs: tuple[Link, ...] = ()
+    base: str = ""
 
     @property
     def fresh(self) -> FormState:
@@ -98,7 +101,6 @@ class Failed:
     title: str
     request_id: str
     again: str
-    sentence: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,6 +6,7 @@ as JSON, and `--take de FILE` fills in translations: a mapping of English texts,
 """
 
 import argparse
+import ast
 import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,38 +21,45 @@ ROOT = Path(__file__).resolve().parent.parent
 CONSOLE = ROOT / "console"
 LOCALE = CONSOLE / "locale"
 LANGUAGES = ("de", "es", "fr")
-#: Functions whose arguments are texts, and which arguments.
-FUNCTIONS = {"_": None, "N_": None, "gettext": None, "ngettext": (1, 2)}
+#: Functions of templates whose arguments are texts, and which arguments.
+FUNCTIONS = {"_": None, "gettext": None, "ngettext": (1, 2)}
+#: Functions of code, with the places of their texts.
+CALLS = dict.fromkeys(("_", "N_", "gettext"), (0,)) | {"ngettext": (0, 1)}
 #: Constructors of statuses: a word and a sentence.
-STATUSES = {**dict.fromkeys(("_good", "_busy", "_warn", "_bad", "_idle"), (1, 2)), "_as": (2, 3)}
+STATUSES = {**dict.fromkeys(("_good", "_busy", "_warn", "_bad", "_idle"), (0, 1)), "_as": (1, 2)}
+OPTIONS = {"trim_blocks": "true", "lstrip_blocks": "true", "silent": "false", "newstyle_gettext": "true"}
 #: A text, or the two forms of one with a number.
 Text = str | tuple[str, str]
 
 
-def _of(path: Path, method: str, keywords: Mapping[str, Any]) -> Iterator[str | tuple[str, ...]]:
-    options = {"trim_blocks": "true", "lstrip_blocks": "true", "silent": "false", "newstyle_gettext": "true"}
-    for _line, text, _comments, _context in extract_from_file(method, path, keywords=keywords, options=options):
-        yield text
+def _of_code(path: Path, calls: Mapping[str, tuple[int, ...]]) -> Iterator[tuple[str, ...]]:
+    """Yield the texts of each call. What stands within an argument, such as a key, is none."""
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in calls:
+            texts = [node.args[at] for at in calls[node.func.id] if at < len(node.args)]
+            found = [text.value for text in texts if isinstance(text, ast.Constant) and isinstance(text.value, str)]
+            yield tuple(found)
 
 
 def texts() -> Sequence[Text]:
     """Return the texts of the console in a stable order, each once."""
+    from console.format import TITLES
     from console.notices import NOTICES
     from domain.messages.alert.metrics import METRICS
     from domain.messages.alert.rules import BUILT_IN
 
     found: dict[Any, None] = {}
     for path in sorted(CONSOLE.rglob("*.py")):
-        for text in _of(path, "python", FUNCTIONS):
-            found[text if isinstance(text, str) else (text[0], text[1])] = None
+        for texts in filter(None, _of_code(path, CALLS)):
+            found[texts if len(texts) > 1 else texts[0]] = None
     for path in sorted(CONSOLE.rglob("*.html")):
-        for text in _of(path, "jinja2.ext:babel_extract", FUNCTIONS):
+        for _line, text, *_more in extract_from_file("jinja2.ext:babel_extract", path, FUNCTIONS, options=OPTIONS):
             found[text if isinstance(text, str) else (text[0], text[1])] = None
-    for text in _of(CONSOLE / "status.py", "python", STATUSES):
-        found |= dict.fromkeys(text if isinstance(text, tuple) else (text,))
+    for texts in _of_code(CONSOLE / "status.py", STATUSES):
+        found |= dict.fromkeys(texts)
     sentences = [sentence for _tone, sentence in NOTICES.values()]
     sentences += [*(each.sentence for each in METRICS.values()), *(each.sentence for each in BUILT_IN.values())]
-    return tuple(found | dict.fromkeys(sentences))
+    return tuple(found | dict.fromkeys((*TITLES, *sentences)))
 
 
 def kept(language: str) -> Catalog:

@@ -30,6 +30,7 @@ SLOW = {
         "tests/console/browser/test_dispute.py",
         "tests/console/browser/test_every_page.py",
         "tests/console/browser/test_every_platform_page.py",
+        "tests/console/browser/test_first_screens.py",
         "tests/console/browser/test_gallery.py",
         "tests/console/browser/test_mails.py",
         "tests/console/browser/test_operator.py",

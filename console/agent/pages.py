@@ -77,14 +77,18 @@ def listing(agent: Json) -> dict[str, str]:
     """Return the values of the form that changes a listing."""
     names = ("name", "description", "visibility", "category")
     granted = "on" if agent["accepts_granted_credits"] else ""
-    return {name: agent[name] or "" for name in names} | {"accepts_granted_credits": granted}
+    samples = "\n".join(" | ".join(filter(None, each.values())) for each in agent["samples"])
+    return {name: agent[name] or "" for name in names} | {"accepts_granted_credits": granted, "samples": samples}
 
 
 def changed(form: Form) -> Json:
     """Return a listing as the API takes it; what was emptied is removed."""
     body = {name: form.text(name) for name in ("name", "visibility")}
     kept = {name: form.maybe(name) for name in ("description", "category")}
-    return {**body, **kept, "accepts_granted_credits": form.maybe("accepts_granted_credits") is not None}
+    lines = ([part.strip() for part in line.split("|", 2)] for line in form.text("samples").splitlines())
+    samples = [dict(zip(("title", "url", "note"), line, strict=False)) for line in lines if any(line)]
+    accepts = form.maybe("accepts_granted_credits") is not None
+    return {**body, **kept, "samples": samples, "accepts_granted_credits": accepts}
 
 
 async def of_list(visit: Visit, _found: ListResult) -> Json:
@@ -185,7 +189,7 @@ AGENTS.list(
     days=True,
     tabs=(("", N_("All")), ("true", N_("Active"))),
     values=of_list,
-    own=True,
+    asks=lambda visit: {"organization_id": visit.org_id},
 )
 AGENTS.form(
     "new",
@@ -209,7 +213,7 @@ AGENTS.command(
 AGENTS.form(
     "change",
     "agent.changed",
-    *("name", "description", "visibility", "category", "accepts_granted_credits"),
+    *("name", "description", "visibility", "category", "accepts_granted_credits", "samples"),
     title=N_("Edit listing"),
     lead=N_("The agent's public listing. Existing contracts keep their terms."),
     label=N_("Edit listing"),

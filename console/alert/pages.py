@@ -43,7 +43,7 @@ ALERTS.list(
     days=True,
     tabs=(("", N_("Open")), *_ENDED),
     values=_of_alerts,
-    usual={"status": "firing"},
+    asks=lambda visit: {"status": "firing", **visit.chosen("status")},
     create="",
 )
 OF_ALL.list(

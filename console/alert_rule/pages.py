@@ -9,7 +9,6 @@ from console.alert.kinds import title_of
 from console.alert_rule import terms
 from console.forms import FormState, blank, corrected, read_form
 from console.gateway import Answer, Wanted
-from console.lists import Choice
 from console.noun import Json, Noun
 from console.noun_page import FormPage, ObjectPage
 from console.payment.view import company
@@ -49,17 +48,9 @@ async def show(visit: Visit, form: FormState | None = None, status: int = 200) -
     rows = answer.body["data"] if answered(answer) else ()
     naming, here = await visit.naming(rows, "filter"), RULES.listed(visit)
     crumbs = RULES.crumbs(visit, of_list=True)
-    page = ObjectPage(title=_("Alert rules"), crumbs=crumbs, base=visit.base, here=here, form=form or blank())
+    page = ObjectPage(title=_("Alert rules"), crumbs=crumbs, here=here, form=form or blank())
     values = {"rows": rows, "answer": answer, "named": named, "fires": lambda rule: terms.words(rule, naming)}
     return await visit.show("alert_rule/list.html", page, values, status)
-
-
-async def _choices(visit: Visit, form: FormState) -> dict[str, Choice]:
-    """Return the agents and departments that a rule can be narrowed to."""
-    return {
-        name: await lists.choice(visit, noun, form.value(name), organization_id=visit.org_id)
-        for name, noun in terms.PICKED.items()
-    }
 
 
 def _channels(mine: Answer, form: FormState) -> tuple[tuple[str, str, str], ...]:
@@ -90,13 +81,12 @@ async def show_one(visit: Visit, form: FormState | None = None, status: int = 20
     page = FormPage(
         title=named(rule) if rule else _("Create alert rule"),
         crumbs=RULES.crumbs(visit),
-        base=visit.base,
         action=visit.request.url.path,
         form=shown,
         label=_("Edit rule") if rule else _("Create rule"),
         # A rule that the reader cannot write says itself when it fires.
         lead=terms.words(rule, await visit.naming([rule], "filter")) if built_in or not may_change else "",
-        choices=await _choices(visit, shown) if may_change and not built_in else {},
+        choices=await lists.choices(visit, terms.PICKED, shown) if may_change and not built_in else {},
     )
     values = {
         "metrics": metrics,
@@ -161,7 +151,6 @@ RULES.question(
     effect=(N_("Its metric is no longer watched. Its open alerts are resolved."),),
     values=_of_deletion,
     method="DELETE",
-    path="",
     query=lambda visit: visit.scope,
 )
 ROUTES = RULES.routes

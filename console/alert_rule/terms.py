@@ -8,6 +8,7 @@ from console.forms import Form, FormState, new_key, period, period_typed, writte
 from console.lists import Options
 from console.mentions import Naming, shortened
 from console.payment.view import company
+from console.picker import Sources
 from console.texts import N_, _, gettext
 from console.who import role_named
 from domain.common.access import PERMISSIONS, PLATFORM_ROLES, Permission, Role
@@ -17,7 +18,7 @@ from domain.messages.alert.rules import MAX_STEPS
 
 C = ConditionType
 #: A metric can be narrowed to one of these; agents and departments are picked by name.
-PICKED = {"agent_id": "agents", "department_id": "departments"}
+PICKED: Sources = {"agent_id": ("agents", {}), "department_id": ("departments", {})}
 FILTERS = (*PICKED, "control_id", "provider")
 FIELDS = (
     *("metric", *FILTERS, "type", "threshold", "measure", "direction", "of", "period"),

@@ -7,11 +7,12 @@ from typing import Any
 from starlette.responses import Response
 
 from console import lists
+from console.filters import day
 from console.forms import Form, FormState, blank, is_number, read_form
 from console.gateway import Answer, Refused, Wanted
 from console.lists import ListResult
 from console.noun import Json, Noun
-from console.noun_page import FormPage, ObjectPage, tab
+from console.noun_page import FormPage, tab
 from console.problems import answered
 from console.refusals import not_found
 from console.routing import COMMAND
@@ -45,7 +46,7 @@ ALLOCATIONS = Noun(
     "/allocations",
     title=N_("Allocations"),
     folder="allocation",
-    name="night",
+    name=lambda it: str(day(it["night"])),
     change=Permission.MANAGE_SPENDING,
 )
 
@@ -62,30 +63,14 @@ async def of_list(visit: Visit, found: ListResult) -> dict[str, Any]:
     return {"trials": found.extra["trials"], "names": naming.names, "stopped": stopped}
 
 
-async def show_one(visit: Visit, form: FormState | None = None, status: int = 200) -> Response:
-    """Show what each agent had and gets, and why; those who may accept it here."""
-    visit.need(Permission.INSPECT if visit.me.is_platform else Permission.READ_BILLING)
-    it = await ALLOCATIONS.find(visit)
-    naming = await visit.naming([it], "project_id")
-    page = ObjectPage(
-        title=naming.names.get(it["project_id"], _("A project")),
-        crumbs=ALLOCATIONS.crumbs(visit),
-        base=visit.base,
-        here=ALLOCATIONS.here(visit),
-        form=form or blank(),
-    )
-    return await visit.show("allocation/page.html", page, {"it": it, "in_tens": in_tens}, status)
+async def of_allocation(visit: Visit, it: Json, _answers: Mapping[str, Answer]) -> dict[str, Any]:
+    """Return what each agent had and gets, and why."""
+    return {"naming": await visit.naming([it], "project_id"), "in_tens": in_tens}
 
 
 def in_tens(ratio: str) -> str:
     """Return a score from 0 to 10."""
     return f"{Decimal(ratio) * 10:f}"
-
-
-async def accept(visit: Visit) -> Response:
-    form = await read_form(visit.request)
-    answer = await visit.command("POST", f"{ALLOCATIONS.own(visit)}/accept", None, form.key)
-    return await visit.concluded(form, answer, ALLOCATIONS.here(visit), "allocation.accepted", show=show_one)
 
 
 def _may_set(visit: Visit) -> bool:
@@ -147,6 +132,6 @@ def _ratio(form: Form, name: str) -> str:
 ALLOCATIONS.list(tab("status"), tabs=_TABS, extra=_extra, values=of_list, create="set", may_create=_may_set)
 ALLOCATIONS.add("/allocations/set", ask_to_set)
 ALLOCATIONS.add("/allocations/set", set_, *COMMAND)
-ALLOCATIONS.add(ALLOCATIONS.one, show_one)
-ALLOCATIONS.add(f"{ALLOCATIONS.one}/accept", accept, *COMMAND)
+ALLOCATIONS.page(values=of_allocation)
+ALLOCATIONS.command("accept", "allocation.accepted")
 ROUTES = ALLOCATIONS.routes

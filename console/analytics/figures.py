@@ -1,7 +1,7 @@
 """Queries of metrics by `POST /analytics/query`, and readers of the answers."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Any
@@ -11,6 +11,7 @@ from console.format import Prefs, local_time, month, percent, short_day, short_i
 from console.forms import FormState, query_form
 from console.gateway import Answer, Question, Wanted
 from console.texts import N_, _, gettext
+from domain.common.money import CREDIT
 
 #: The periods to choose from, in days; a year is shown by month.
 PERIODS = (("7", N_("7 days")), ("30", N_("30 days")), ("90", N_("90 days")), ("365", N_("12 months")))
@@ -126,13 +127,13 @@ class Sum:
 
 
 def totals(answer: Answer, metric: str) -> dict[str | None, Sum]:
-    """Return a metric over the whole period by currency, the largest first; without one where it is no amount."""
+    """Return a metric over the whole period by currency, credits first; without one where it is no amount."""
     found = {
         each["currency"]: Sum(_decimal(each["value"]), _decimal(each["before"]))
         for each in (answer.body["totals"] if answer.ok else ())
         if each["metric"] == metric
     }
-    return dict(sorted(found.items(), key=lambda pair: -(pair[1].value or 0)))
+    return dict(sorted(found.items(), key=lambda pair: (pair[0] != CREDIT, pair[0] or "")))
 
 
 def grouped(answer: Answer, metric: str, currency: str | None, dimension: str) -> dict[str | None, Sum]:
@@ -197,16 +198,14 @@ def ranked(title: str, sums: Mapping[str | None, Sum], name: Callable[[str | Non
     if len(rows) > _RANKS:
         rest = [each for _, each in rows[_RANKS - 1 :]]
         rows = [*rows[: _RANKS - 1], (OTHER, Sum(_added(each.value for each in rest), _added(e.before for e in rest)))]
-    labels: dict[str, Sum] = {}
+    # Where there was nothing before, all of it is new, which each line need not say.
+    has_before = any(each.before for _key, each in rows)
+    labels: dict[str, tuple[Decimal, str]] = {}
     for key, each in rows:
         label = gettext(OTHER) if key == OTHER else name(key)
-        labels[f"{label}, {short_id(key)}" if label in labels and key else label] = each
-    drawn = ranking(title, [(label, each.value or Decimal(0)) for label, each in labels.items()], unit, most=_RANKS)
-    if not any(each.before for each in labels.values()):
-        # Where there was nothing before, all of it is new, which each line need not say.
-        return drawn
-    meters = tuple(replace(each, note=labels[each.label].changed(unit.prefs)) for each in drawn.meters)
-    return replace(drawn, meters=meters)
+        label = f"{label}, {short_id(key)}" if label in labels and key else label
+        labels[label] = each.value or Decimal(0), each.changed(unit.prefs) if has_before else ""
+    return ranking(title, [(label, *each) for label, each in labels.items()], unit)
 
 
 def _largest(row: tuple[str | None, Sum]) -> Decimal:

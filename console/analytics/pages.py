@@ -11,12 +11,12 @@ from starlette.responses import Response
 
 from console.analytics import figures, view
 from console.analytics.figures import Chosen, Sum
-from console.analytics.view import Figure, Value, agent_name, measured, tabs
+from console.analytics.view import Figure, agent_name, measured, tabs
 from console.charts import Chart, Ranking, Unit
 from console.format import amount, currency_name, decimal
-from console.forms import FormState, blank, read_form
+from console.forms import Form, FormState, blank, read_form
 from console.gateway import BACKGROUND, Answer, Wanted
-from console.noun import Json
+from console.noun import Json, Noun
 from console.noun_page import FormPage
 from console.problems import answered
 from console.reader import reader
@@ -171,13 +171,11 @@ def _service(action: str | None) -> str:
 def _figures(of: Chosen, answers: Mapping[str, Answer]) -> tuple[Figure, ...]:
     days = min(of.days, view.SHOWN + 1)
     pace = figures.totals(answers["balance"], "burn_rate").get(CREDIT, Sum(Decimal(0), None))
-    a_day = Value(
-        amount=amount(f"{round(pace.value or Decimal(0), 2):f}", CREDIT, reader().prefs),
-        note=_("Average of %(days)s days", days=days),
-    )
+    a_day = amount(f"{round(pace.value or Decimal(0), 2):f}", CREDIT, reader().prefs)
+    average = ((a_day, _("Average of %(days)s days", days=days)),) if answers["balance"].ok else ()
     return (
         spent_of(of, answers["groups"]),
-        Figure(label=_("Credits used a day"), values=(a_day,) if answers["balance"].ok else ()),
+        (_("Credits used a day"), average),
         measured(of, _("Balance"), answers["balance"], "balance"),
     )
 
@@ -185,9 +183,8 @@ def _figures(of: Chosen, answers: Mapping[str, Answer]) -> tuple[Figure, ...]:
 def spent_of(of: Chosen, groups: Answer) -> Figure:
     """Return what was spent, as home has it, with its change."""
     sums = figures.totals(groups, "spending") or {CREDIT: Sum(Decimal(0), None)}
-    values = (view.of_sum(of, each, code) for code, each in sums.items() if code and (code == CREDIT or each.value))
-    label = _("Spent, %(period)s", period=gettext(of.words))
-    return Figure(label=label, values=tuple(values) if groups.ok else ())
+    values = [view.of_sum(of, each, code) for code, each in sums.items() if code and (code == CREDIT or each.value)]
+    return _("Spent, %(period)s", period=gettext(of.words)), values if groups.ok else ()
 
 
 def taken(advice: Json) -> str:
@@ -201,27 +198,11 @@ def taken(advice: Json) -> str:
     return _("%(by)s has proposed a change: %(change)s", by=by, change=found["policy_change"])
 
 
-async def _send(visit: Visit, act: str) -> tuple[Any, Answer]:
-    form = await read_form(visit.request)
-    return form, await visit.command("POST", f"/analytics/insights/{visit.path('id')}/{act}", None, form.key)
-
-
-async def dismiss(visit: Visit) -> Response:
-    form, answer = await _send(visit, "dismiss")
-    return await visit.concluded(form, answer, f"{visit.base}/analytics", "advice.dismissed", show=show)
-
-
-async def take(visit: Visit) -> Response:
-    """Propose the purchase or the change of a policy that advice names; a purchase is shown."""
-    form, answer = await _send(visit, "take")
-    order = answer.body["taken"]["purchase_order_id"] if answer.ok else None
+async def proposed(visit: Visit, _form: Form, answer: Answer) -> Response:
+    """Lead on to the purchase that advice has proposed; a change of a policy is shown with the advice."""
+    order = answer.body["taken"]["purchase_order_id"]
     path = f"{visit.base}/purchases/{order}" if order else f"{visit.base}/analytics"
-    return await visit.concluded(form, answer, path, "advice.taken", show=show)
-
-
-async def approve(visit: Visit) -> Response:
-    form, answer = await _send(visit, "approve")
-    return await visit.concluded(form, answer, f"{visit.base}/payment-policies", "advice.approved", show=show)
+    return visit.done(path, "advice.taken", answer)
 
 
 async def show_earnings(visit: Visit) -> Response:
@@ -253,20 +234,13 @@ async def show_earnings(visit: Visit) -> Response:
         lines = figures.series(of, payouts, "payouts.paid", code)
         paid.append(figures.bars(of, title, lines, lambda _key: gettext(N_("Payouts")), Unit(code, prefs)))
     payable = preview.body["payable"] if preview.ok else ()
-    ready = tuple(
-        Value(amount=amount(each["available"], each["currency"], prefs))
-        for each in payable
-        if decimal(each["available"])
-    )
+    ready = [(amount(each["available"], each["currency"], prefs), "") for each in payable if decimal(each["available"])]
     period = gettext(of.words)
     values = {
         "figures": (
             measured(of, _("Earned, %(period)s", period=period), earnings, "earnings"),
             measured(of, _("Paid out, %(period)s", period=period), payouts, "payouts.paid"),
-            Figure(
-                label=_("Can be paid out now"),
-                values=(ready or (Value(text=_("Nothing")),)) if preview.ok else (),
-            ),
+            (_("Can be paid out now"), (ready or ((_("Nothing"), ""),)) if preview.ok else ()),
         ),
         "schedule": answers.get("schedule"),
         "pending": [each for each in payable if decimal(each["pending"])],
@@ -303,11 +277,19 @@ async def agree(visit: Visit) -> Response:
     return await visit.concluded(form, answer, f"{visit.base}{_PEERS}", notice, show=show_peers)
 
 
+ADVICE = Noun(
+    "/analytics/insights",
+    title=N_("Analytics"),
+    folder="analytics",
+    at="/analytics",
+    one="/analytics/advice/{id}",
+)
+ADVICE.command("dismiss", "advice.dismissed", show=show)
+ADVICE.command("take", "advice.taken", done=proposed, show=show)
+ADVICE.command("approve", "advice.approved", show=show)
 ROUTES = (
+    *ADVICE.routes,
     tenant("/analytics", show),
-    tenant("/analytics/advice/{id}/dismiss", dismiss, COMMAND),
-    tenant("/analytics/advice/{id}/take", take, COMMAND),
-    tenant("/analytics/advice/{id}/approve", approve, COMMAND),
     tenant("/analytics/earnings", show_earnings),
     tenant(_PEERS, show_peers),
     tenant(f"{_PEERS}/consent", agree, COMMAND),

@@ -1,7 +1,7 @@
 """Shared parts of the analytics pages: figures with their change, tabs, and the balance with its forecast."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
 
@@ -30,19 +30,8 @@ _TABS = (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Value:
-    text: str = ""
-    amount: Amount | None = None
-    note: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Figure:
-    """A figure with a value for each currency; none if it could not be read."""
-
-    label: str
-    values: tuple[Value, ...]
+#: A label, and for each currency an amount, or another value as text, with a note; none if it could not be read.
+Figure = tuple[str, Sequence[tuple[Amount | str, str]]]
 
 
 def tabs(base: str, here: str) -> tuple[Tab, ...]:
@@ -62,23 +51,22 @@ def agent_name(naming: Naming, none: str = "") -> Callable[[str | None], str]:
 def measured(of: Chosen, label: str, answer: Answer, metric: str, *, rate: bool = False) -> Figure:
     """Return a metric of `POST /analytics/query` with its change, for each currency that has one."""
     if not answer.ok:
-        return Figure(label=label, values=())
-    prefs, values = reader().prefs, list[Value]()
+        return label, ()
+    prefs, values = reader().prefs, list[tuple[Amount | str, str]]()
     for code, each in figures.totals(answer, metric).items():
         if code is not None and (each.value or each.before):
             values.append(of_sum(of, each, code))
         elif code is None and each.value is not None:
             unit = Unit("%" if rate else "", prefs)
             shown = figures.Sum(round(each.value, 3), None if each.before is None else round(each.before, 3))
-            values.append(Value(text=unit.write(round(each.value, 3)), note=before(of, shown, unit)))
-    return Figure(label=label, values=tuple(values) or (Value(text=_("Nothing")),))
+            values.append((unit.write(round(each.value, 3)), before(of, shown, unit)))
+    return label, values or ((_("Nothing"), ""),)
 
 
-def of_sum(of: Chosen, sum: figures.Sum, code: str) -> Value:
+def of_sum(of: Chosen, sum: figures.Sum, code: str) -> tuple[Amount, str]:
     """Return an amount with its change."""
     prefs = reader().prefs
-    shown = amount(f"{sum.value or 0:f}", code, prefs)
-    return Value(amount=shown, note=before(of, sum, Unit(code, prefs)))
+    return amount(f"{sum.value or 0:f}", code, prefs), before(of, sum, Unit(code, prefs))
 
 
 def before(of: Chosen, sum: figures.Sum, unit: Unit) -> str:

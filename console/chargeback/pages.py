@@ -69,7 +69,6 @@ async def write(visit: Visit, form: FormState | None = None, status: int = 200, 
     page = FormPage(
         title=_("Submit this evidence?") if text else _("Add evidence"),
         crumbs=(Link(label=reason_of(it), href=here),),
-        base=visit.base,
         action=f"{here}/evidence",
         form=form or blank(),
     )
@@ -98,7 +97,6 @@ CHARGEBACKS.list(
     days=True,
     values=of_list,
     create="",
-    file="chargebacks",
 )
 CHARGEBACKS.page(values=of_one)
 CHARGEBACKS.add("/disputes/{id}/evidence", write)

@@ -4,10 +4,8 @@
 return what a macro of `parts/charts.html` prints. Colours come from the styles alone.
 """
 
-from console.charts.bars import stacked
-from console.charts.lines import line, spark
+from console.charts.plot import OTHER, Chart, Series, Spark, Unit, folded, line, spark, stacked
 from console.charts.rank import Meter, Ranking, Segment, meter, ranking, segments
-from console.charts.shape import OTHER, Chart, Series, Spark, Unit, folded
 
 __all__ = [
     "OTHER",

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal, localcontext
 
+from console.charts.plot import Unit
 from console.charts.scale import EXACT
-from console.charts.shape import OTHER, Unit
 from console.format import Amount
 from console.status import Tone
-from console.texts import _, gettext
+from console.texts import _
 
 #: From this share of a limit on, in percent, one is warned of it.
 _NEAR = 80
@@ -55,12 +55,7 @@ def segments(parts: Sequence[tuple[str, Amount, Decimal, str]]) -> tuple[Segment
     """Divide a bar by amounts of one currency, each with its label, how it is written, its value and its tone.
 
     Parts of nothing are left out.
-
-    Raises:
-        ValueError: an amount below zero, which is no part of a whole.
     """
-    if any(part[2] < 0 for part in parts):
-        raise ValueError("A part of a whole is below zero.")
     with localcontext(EXACT):
         total = sum((part[2] for part in parts), Decimal(0))
         found, before = [], Decimal(0)
@@ -84,34 +79,19 @@ def meter(label: str, used: Decimal, limit: Decimal, text: str) -> Meter:
     return Meter(label=label, text=text, width=f"{share:f}", tone=tone.value)
 
 
-def ranking(title: str, rows: Sequence[tuple[str, Decimal]], unit: Unit, *, most: int = 8) -> Ranking:
-    """Put amounts side by side, the largest first; those beyond the first ones are added up as "Other".
-
-    Raises:
-        ValueError: an amount below zero.
-    """
-    if any(value < 0 for _label, value in rows):
-        raise ValueError("A bar has no length below zero.")
-    ordered = sorted(rows, key=lambda row: -row[1])
+def ranking(title: str, rows: Sequence[tuple[str, Decimal, str]], unit: Unit) -> Ranking:
+    """Put amounts side by side, the largest first; each row has its label, its value and a note."""
     with localcontext(EXACT):
-        if len(ordered) > most:
-            rest = sum((row[1] for row in ordered[most - 1 :]), Decimal(0))
-            ordered = [*ordered[: most - 1], (gettext(OTHER), rest)]
-        longest = max((row[1] for row in ordered), default=Decimal(0))
-        total = sum((row[1] for row in ordered), Decimal(0))
+        total = sum((value for _label, value, _note in rows), Decimal(0))
+    ordered = sorted(rows, key=lambda row: -row[1])
     meters = tuple(
-        Meter(label=label, text=unit.write(value), width=f"{_percent(value, longest):f}", tone="c1")
-        for label, value in ordered
+        Meter(label=label, text=unit.write(value), width=f"{_percent(value, ordered[0][1]):f}", tone="c1", note=note)
+        for label, value, note in ordered
     )
-    if not ordered or not total:
+    if not total:
         return Ranking(title=title, sentence=_("No data yet."), meters=meters)
-    first, value = ordered[0]
-    sentence = _(
-        "%(total)s in total; largest: %(label)s, %(value)s.",
-        total=unit.write(total),
-        label=first,
-        value=unit.write(value),
-    )
+    first, shown = ordered[0][0], {"total": unit.write(total), "value": unit.write(ordered[0][1])}
+    sentence = _("%(total)s in total; largest: %(label)s, %(value)s.", label=first, **shown)
     return Ranking(title=title, sentence=sentence, meters=meters)
 
 

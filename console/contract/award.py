@@ -1,6 +1,5 @@
 """The form that awards work: it makes a contract, opens its escrow and funds it."""
 
-import re
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
@@ -8,7 +7,8 @@ from urllib.parse import quote
 
 from starlette.responses import Response
 
-from console.format import decimal, money
+from console.filters import money
+from console.format import decimal
 from console.forms import Form, FormState, blank, corrected, period, read_form, written
 from console.gateway import Answer
 from console.marketplace.pages import AGENTS
@@ -16,7 +16,6 @@ from console.noun import Json
 from console.noun_page import FormPage
 from console.paying import currencies
 from console.problems import Reaction, reaction_to
-from console.reader import reader
 from console.routing import console_of
 from console.texts import N_, _, gettext
 from console.visit import Visit
@@ -123,7 +122,7 @@ async def _confirm(visit: Visit, form: Form) -> Response:
             visit, corrected(form, {"price": _("Write the price as a plain number, such as 50.00.")}), 422
         )
     it, currency = (await visit.ask(_agent(form.text("agent_id")))).need(), form.text("currency") or CREDIT
-    settings, price = console_of(visit.request).settings, money(form.number("price"), currency, reader().prefs)
+    settings, price = console_of(visit.request).settings, money(form.number("price"), currency)
     title = _("Hire %(agent)s and pay %(price)s into escrow?", agent=it["name"], price=price)
     back = f"{visit.base}/escrows/new?agent={it['id']}"
     crumb = Link(label=_("Hire %(agent)s", agent=it["name"]), href=back)
@@ -153,15 +152,16 @@ def least(price: str, currency: str, settings: Settings) -> tuple[str, ...]:
 
 def body(form: Form) -> dict[str, Any]:
     """Return what is sent to `POST /contracts`; what was left empty is left out."""
-    given: dict[str, Any] = {name: form.maybe(name) for name in ("agent_id", "title", "currency")}
-    given["price"] = form.maybe_number("price")
-    given |= {name: period(form.text(name)) for name in PERIODS if form.text(name)}
-    given["dispute_default_payee_share"] = form.maybe("dispute_default_payee_share")
-    given["signatories"] = re.split(r"[\s,;]+", form.text("signatories")) if form.text("signatories") else None
-    needed = form.text("required_signatures")
-    given["required_signatures"] = int(needed) if needed.isdecimal() and len(needed) < 6 else needed or None
-    given["milestones"] = milestones(form.text("milestones")) or None
-    kept = {name: value for name, value in given.items() if value is not None}
+    names = ("agent_id", "title", "currency", "dispute_default_payee_share")
+    given: dict[str, Any] = {name: form.maybe(name) for name in names}
+    given |= {name: period(form.text(name)) for name in PERIODS}
+    given |= {
+        "price": form.maybe_number("price"),
+        "signatories": form.words("signatories"),
+        "required_signatures": form.maybe_whole("required_signatures"),
+        "milestones": milestones(form.text("milestones")),
+    }
+    kept = {name: value for name, value in given.items() if value not in (None, "", [])}
     return {
         **kept,
         "validation_threshold": form.maybe("validation_threshold"),

@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 from starlette.responses import Response
 
 from console.contract import award
-from console.escrow.terms import terms
 from console.forms import read_form
 from console.gateway import Answer, Wanted
 from console.lists import ListResult
@@ -80,7 +79,6 @@ async def of_contract(visit: Visit, it: Json, answers: Mapping[str, Answer]) -> 
         "opens": opens and has_none and in_time and it["status"] == ContractStatus.ACCEPTED,
         "waits": has_none and it["status"] != ContractStatus.EXPIRED,
         "escrow": escrow,
-        "terms": terms(it, visit.choices.prefs),
         "is_seen": (await visit.ask(f"/agents/{it['agent_id']}")).ok,
     }
 

@@ -30,14 +30,6 @@ async def of_list(visit: Visit, found: ListResult) -> Json:
     }
 
 
-class Keys(Noun):
-    """Keys have no page, and are found in their list."""
-
-    async def find(self, visit: Visit) -> Json:
-        """Return the key in the address."""
-        return await lists.row_of(visit, self.path)
-
-
 DEPARTMENTS = Noun(
     "/departments",
     title=N_("Departments"),
@@ -71,13 +63,14 @@ DEPARTMENTS.question(
     ),
     body={},
 )
-KEYS = Keys(
+KEYS = Noun(
     "/api-keys",
     title=N_("API keys"),
     folder="department",
     at="/settings/keys",
     name="principal",
     change=Permission.MANAGE_SPENDING,
+    in_list=True,
 )
 KEYS.form(
     "spends-for",

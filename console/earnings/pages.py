@@ -39,6 +39,11 @@ _WHY_NOT = {
 }
 
 
+def why_not(preview: Json) -> str:
+    """Return why nothing can be paid out; empty if something can."""
+    return gettext(_WHY_NOT.get(preview["refused"], preview["detail"] or "")) if preview["refused"] else ""
+
+
 def _here(visit: Visit) -> str:
     return f"{visit.base}/earnings"
 
@@ -80,7 +85,7 @@ def values_of(answers: Mapping[str, Answer], *, may_pay_out: bool) -> dict[str, 
         "payable": payable,
         "preview": preview,
         "payouts": answers.get("payouts"),
-        "refused": gettext(_WHY_NOT.get(said["refused"], said["detail"] or "")) if said["refused"] else "",
+        "refused": why_not(said),
         # Accounts for payouts are Stripe's. Where that is not known, the API says whether one can be opened.
         "connects": config is not None
         and (not config.ok or any(each["name"] == "stripe" for each in config.body["providers"])),

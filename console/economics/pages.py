@@ -7,14 +7,13 @@ from typing import Any
 
 from starlette.responses import Response
 
-from console import lists
 from console.analytics.figures import PERIODS, chosen
 from console.format import money, number, percent
 from console.forms import at_fields, query_form
 from console.gateway import Wanted
 from console.lists import ListResult
 from console.noun import Json, Noun
-from console.noun_page import FormPage, ListPage, pick, select, shown_filters
+from console.noun_page import FormPage, pick, select
 from console.problems import answered
 from console.reader import reader
 from console.texts import N_, _, gettext
@@ -25,7 +24,7 @@ from domain.common.access import Permission
 
 #: The most projects that are chosen from by name.
 _PROJECTS = 100
-TYPES = {
+TYPES: Mapping[str, str] = {
     TransactionType.PURCHASE_REQUEST: N_("Purchase requested"),
     TransactionType.PURCHASE_DECISION: N_("Decision on a purchase"),
     TransactionType.PURCHASE_APPROVAL: N_("Approval of a purchase"),
@@ -56,32 +55,16 @@ _LEAST = Decimal("0.001")
 
 LOG = Noun("/economics/log", title=N_("Agent log"), folder="economics", at="/economics")
 ROUTING = Noun("/routing/decisions", title=N_("Routing"), folder="economics/routing", at="/economics/routing")
-FILTERS = (
-    pick("agent_id", N_("Agent")),
-    pick("project", N_("Project")),
-    select(
-        "transaction_type", N_("Type"), (("", N_("Everything")), *((str(each), words) for each, words in TYPES.items()))
-    ),
-    select("status", N_("Result"), "entry"),
-)
-_NAMES = tuple(each.name for each in FILTERS)
 
 
-async def show(visit: Visit) -> Response:
-    """Show the log of agents, newest first."""
-    projects = await visit.ask("/projects", limit=_PROJECTS, **visit.scope)
-    slugs = {each["slug"]: each["name"] for each in projects.body["data"]} if projects.ok else {}
-    found = await lists.find(visit, LOG.path, *_NAMES, choices={"project": slugs}, others=True)
-    page = ListPage(
-        title=_("Agent log"),
-        listed=LOG.view(found, FILTERS),
-        filters=shown_filters(visit, FILTERS, days=True),
-        base=visit.base,
-    )
+async def projects_of(visit: Visit) -> dict[str, dict[str, str]]:
+    answer = await visit.ask("/projects", limit=_PROJECTS, **visit.scope)
+    return {"project": {each["slug"]: each["name"] for each in answer.body["data"]} if answer.ok else {}}
+
+
+async def of_log(visit: Visit, found: ListResult) -> dict[str, Any]:
     naming = await visit.naming(found.rows, "agent_id", "project_id", "object_id")
-    types = {str(each): gettext(words) for each, words in TYPES.items()}
-    values = {"rows": found.rows, "naming": naming, "types": types}
-    return await visit.show("economics/list.html", page, values, found.status)
+    return {"naming": naming, "types": {each: gettext(words) for each, words in TYPES.items()}}
 
 
 async def show_models(visit: Visit) -> Response:
@@ -210,8 +193,19 @@ async def of_decisions(visit: Visit, found: ListResult) -> dict[str, Any]:
     return {"naming": naming, "wish": wish, "taken": taken, "short": short, "share": share}
 
 
-LOG.add("/economics", show)
-LOG.add("/economics.csv", lists.file(LOG.path, "agent-log", *_NAMES))
+LOG.list(
+    pick("agent_id", N_("Agent")),
+    pick("project", N_("Project")),
+    select(
+        "transaction_type", N_("Type"), (("", N_("Everything")), *((str(each), words) for each, words in TYPES.items()))
+    ),
+    select("status", N_("Result"), "log_entry"),
+    days=True,
+    choices=projects_of,
+    others=True,
+    values=of_log,
+    create="",
+)
 LOG.add("/economics/models", show_models)
 ROUTING.list(pick("agent_id", N_("Agent")), days=True, values=of_decisions, create="")
 ROUTES = (*LOG.routes, *ROUTING.routes)

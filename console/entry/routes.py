@@ -4,17 +4,17 @@ The key goes to the API once and comes back as a session's token, which is all t
 scripts do not see.
 """
 
+from collections.abc import Mapping
 from typing import Any
+from urllib.parse import urlsplit
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from console.arrival import frame_of_nobody, gateway_of
-from console.choices import read_choices
 from console.cookies import own_path
 from console.development import key_of, personas
-from console.entry import view
 from console.forms import FormState, blank, read_form
 from console.gateway import Answer
 from console.navigation import start_of
@@ -23,6 +23,7 @@ from console.problems import Reaction, reaction_to
 from console.routing import COMMAND, anyone, console_of
 from console.texts import N_, _, gettext
 from console.visit import Visit
+from console.widgets import FormPage, Page
 
 #: The answer to any wrong key.
 _WRONG_KEY = N_("Invalid key: it is unknown, revoked or expired.")
@@ -44,7 +45,7 @@ async def mail_link(request: Request) -> Response:
     address = form.text("email")
     answer = await gateway_of(request, console_of(request), None).command("POST", "/sessions/mail", {"email": address})
     if answer.problem is None:
-        return _shown(request, "entry/mailed.html", view.mailed(address))
+        return _shown(request, "entry/mailed.html", Page(title=_("Check your mail")), {"email": address})
     match reaction_to(answer.problem):
         case Reaction.UNKNOWN:
             return _form(request, _said("", gettext(_SILENT)), "", 503)
@@ -67,8 +68,11 @@ async def preview_link(request: Request) -> Response:
     answer = await gateway_of(request, console, None).command("POST", "/sessions/links/preview", {"token": token})
     if answer.problem is not None:
         return _no_entry(request, answer)
-    choices = read_choices(request, console.site)
-    return _shown(request, "entry/enter.html", view.enter(token, answer.body, choices))
+    it = answer.body
+    name, host = (it.get("organization") or {}).get("name", ""), urlsplit(it.get("return_url") or "").netloc
+    title = _("Sign in to %(name)s", name=name) if it["by_mail"] else _("Sign in with this link")
+    values = {"it": it, "token": token, "organization": name, "back_host": host}
+    return _shown(request, "entry/enter.html", Page(title=title), values)
 
 
 async def redeem_link(request: Request) -> Response:
@@ -88,7 +92,7 @@ async def start(visit: Visit) -> Response:
 
 
 async def ask_to_sign_out(visit: Visit) -> Response:
-    return await visit.render("entry/sign_out.html", view.SignOut(title=_("Sign out")))
+    return await visit.render("entry/sign_out.html", Page(title=_("Sign out")))
 
 
 async def sign_out(visit: Visit) -> Response:
@@ -128,22 +132,21 @@ def _with_session(request: Request, opened: dict[str, Any], next_path: str) -> R
 
 def _form(request: Request, form: FormState, next_path: str, status: int = 200) -> Response:
     offered = personas(request, console_of(request).settings.console_seed)
-    page = view.sign_in(form, next_path, offered, by_mail=console_of(request).settings.mails_links)
-    return _shown(request, "entry/sign_in.html", page, status)
+    values = {"next": next_path, "personas": offered, "by_mail": console_of(request).settings.mails_links}
+    return _shown(request, "entry/sign_in.html", FormPage(title=_("Sign in"), form=form), values, status)
 
 
 def _no_entry(request: Request, answer: Answer) -> Response:
     assert answer.problem is not None
     unknown = reaction_to(answer.problem) is Reaction.UNKNOWN
     sentence = gettext(_SILENT) if unknown else answer.problem.detail
-    return _shown(request, "entry/enter.html", view.no_entry(sentence), answer.status)
+    return _shown(request, "entry/no_entry.html", Page(title=_("Invalid link")), {"sentence": sentence}, answer.status)
 
 
-def _shown(request: Request, template: str, page: object, status: int = 200) -> Response:
+def _shown(request: Request, template: str, page: Page, values: Mapping[str, Any], status: int = 200) -> Response:
     console = console_of(request)
-    response = html(
-        request, console.environment, template, page, frame_of_nobody(request, console), status=status, secret=True
-    )
+    frame, environment = frame_of_nobody(request, console), console.environment
+    response = html(request, environment, template, page, frame, status=status, secret=True, values=values)
     # The address of a link opens it until it was used.
     response.headers["Referrer-Policy"] = "no-referrer" if "token" in request.path_params else "same-origin"
     return response

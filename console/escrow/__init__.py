@@ -1,1 +1,1 @@
-"""Escrows: the list, one of them, and every command that may be given, for both sides and for the platform."""
+"""Escrows: the list, one of them, every command that may be given, and the queues of the platform."""

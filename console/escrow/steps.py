@@ -1,9 +1,10 @@
 """The timeline of an escrow in words."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
-from console.format import Prefs, moment, percent, short_id, titled
+from console.filters import moment, percent
+from console.format import short_id, titled
+from console.noun import Json
 from console.status import Tone
 from console.texts import N_, _, gettext
 from console.widgets import Step
@@ -38,54 +39,55 @@ OF_THE_PAYER = frozenset(
 )
 
 
-def steps(
-    events: Sequence[Mapping[str, Any]], escrow: Mapping[str, Any], prefs: Prefs, href: str, *, by_payee: bool = False
-) -> tuple[Step, ...]:
-    """Return what happened, oldest first."""
-    return tuple(
-        _step(each, escrow, prefs, "" if by_payee and each["kind"] in OF_THE_PAYER else href) for each in events
-    )
+def steps(events: Sequence[Json], escrow: Json, transfers: str, *, by_payee: bool = False) -> tuple[Step, ...]:
+    """Return what happened, oldest first.
+
+    Args:
+        events: of the timeline.
+        escrow: whose they are.
+        transfers: where the pages of transfers begin; empty for readers who have none.
+        by_payee: whether the reader is the payee alone.
+    """
+    return tuple(_step(each, escrow, "" if by_payee and each["kind"] in OF_THE_PAYER else transfers) for each in events)
 
 
-def _step(event: Mapping[str, Any], escrow: Mapping[str, Any], prefs: Prefs, href: str) -> Step:
-    kind, transfer = event["kind"], event["transfer_id"]
-    title, tone, icon = EVENTS.get(kind, (titled(kind), Tone.IDLE, "dash"))
+def _step(event: Json, escrow: Json, transfers: str) -> Step:
+    title, tone, icon = EVENTS.get(event["kind"], (titled(event["kind"]), Tone.IDLE, "dash"))
     return Step(
         title=gettext(title),
-        at=moment(event["at"], prefs),
+        at=moment(event["at"]),
         tone=tone,
         icon=icon,
-        detail=_detail(event["details"], prefs),
+        detail=_detail(event["details"]),
         who=who(event["actor"], escrow),
-        href=href.replace("{id}", transfer) if transfer else "",
+        href=f"{transfers}/{event['transfer_id']}" if transfers and event["transfer_id"] else "",
     )
 
 
-def _detail(details: Mapping[str, Any], prefs: Prefs) -> str:
-    """Say what an event held beside its kind: what people wrote, a score, a share."""
+def _detail(details: Json) -> str:
+    """Return what an event held: a score, a share, what people wrote."""
     said = []
     if isinstance(score := details.get("score"), str):
-        said.append(_("Score %(score)s.", score=percent(score, prefs)))
+        said.append(_("Score %(score)s.", score=percent(score)))
     if isinstance(share := details.get("payee_share"), str):
-        said.append(_("%(share)s to the payee.", share=percent(share, prefs)))
+        said.append(
+            _("%(share)s to the payee.", share=percent(share)),
+        )
     if details.get("milestone"):
         said.append(_("Milestone %(name)s.", name=details["milestone"]))
     if details.get("on_behalf"):
         said.append(_("On behalf of %(name)s.", name=details.get("signatory")))
-    said += [str(details[name]) for name in ("reason", "note") if details.get(name)]
-    return "\n".join(said)
+    return "\n".join((*said, *(str(details[name]) for name in ("reason", "note") if details.get(name))))
 
 
-def who(actor: str, escrow: Mapping[str, Any]) -> str:
+def who(actor: str, escrow: Json) -> str:
     """Name who acted: the principal and its organization, by the names that the escrow has for both sides."""
     if actor == "timer":
         return _("Automatically")
     org_id, slash, principal = actor.rpartition("/")
     if principal.startswith("payment:"):
         return _("Payment %(name)s", name=short_id(principal.removeprefix("payment:")))
-    if not slash and principal not in {escrow["payee_org_id"], escrow["payer_org_id"]}:
-        return principal
     names = {escrow["payee_org_id"]: escrow["payee_name"], escrow["payer_org_id"]: escrow["payer_name"]}
     if not slash:
-        return str(names[principal])
+        return str(names.get(principal, principal))
     return _("%(principal)s of %(name)s", principal=principal, name=names.get(org_id, short_id(org_id)))

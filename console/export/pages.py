@@ -8,15 +8,14 @@ from starlette.responses import Response
 from console import lists
 from console.analytics.view import tabs
 from console.filters import count
-from console.forms import FormState, blank, read_form
+from console.forms import read_form
 from console.gateway import Answer, Refused
+from console.lists import ListResult
 from console.noun import Json, Noun
-from console.noun_page import ListPage
 from console.refusals import not_found
 from console.routing import COMMAND, platform, tenant
 from console.texts import N_, _, gettext
 from console.visit import Visit
-from domain.common.access import Permission
 from domain.insight.export import Dataset, permissions_of
 
 _FORMATS = {"csv": "CSV", "jsonl": "JSON Lines"}
@@ -47,26 +46,15 @@ EXPORTS = Noun(
 )
 
 
-async def show(visit: Visit, form: FormState | None = None, status: int = 200) -> Response:
-    visit.need(Permission.INSPECT if visit.me.is_platform else Permission.READ_BILLING)
-    found = await lists.find(visit, EXPORTS.path, days=False, at=EXPORTS.listed(visit))
-    page = ListPage(
-        title=_("Exports"),
-        listed=EXPORTS.view(found, ()),
-        tabs=tabs(visit.base, "/exports"),
-        base=visit.base,
-        create="" if _is_of_others(visit) else EXPORTS.listed(visit),
-    )
+async def of_list(visit: Visit, _found: ListResult) -> dict[str, Any]:
     datasets = ((each, words) for each, words in _DATASETS.items() if all(map(visit.may, permissions_of(each))))
-    values = {
-        "rows": found.rows,
-        "form": form or blank(),
+    return {
+        "orders": not _is_of_others(visit),
         "datasets": tuple((str(each), gettext(words)) for each, words in datasets),
         "formats": tuple(_FORMATS.items()),
         "dataset_named": dataset_named,
         "format_named": _FORMATS.get,
     }
-    return await visit.show("export/list.html", page, values, found.status if status == 200 else status)
 
 
 def _is_of_others(visit: Visit) -> bool:
@@ -85,7 +73,7 @@ async def order(visit: Visit) -> Response:
             body[name] = lists.bound_of(form.text(name), zone, following=name == "to")
     answer = await visit.command("POST", EXPORTS.path, body, form.key)
     here = EXPORTS.here(visit, answer.body["id"]) if answer.ok else ""
-    return await visit.concluded(form, answer, here, "export.ordered", show=show)
+    return await visit.concluded(form, answer, here, "export.ordered", show=EXPORTS.show_list)
 
 
 async def download(visit: Visit) -> Response:
@@ -105,9 +93,8 @@ def size(bytes: int) -> str:
     return f"{count(bytes)} GB"
 
 
-EXPORTS.add("/exports", show)
+EXPORTS.list(values=of_list, create="", around=lambda visit: tabs(visit.base, "/exports"))
 EXPORTS.add("/exports", order, *COMMAND)
-EXPORTS.add("/exports.csv", lists.file("/exports", "exports", days=False))
 EXPORTS.page(values=of_export)
 EXPORTS.add("/exports/{id}/files/{number}", download)
 ROUTES = EXPORTS.routes

@@ -6,18 +6,22 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 
 from console.analytics.figures import PERIODS, Chosen, Sum, chosen
+from console.analytics.view import measured
+from console.earnings.pages import why_not
 from console.format import decimal, local_time
 from console.gateway import Answer, Query, Wanted
 from console.problems import answered
 from console.reader import reader
+from console.reputation.scores import DIMENSIONS
 from console.routing import tenant
-from console.texts import N_, gettext
+from console.spend_control.subjects import called
+from console.texts import N_, _, gettext
 from console.transaction import facts
 from console.visit import Visit
-from console.widgets import Page, Tab
+from console.widgets import Page, Tab, address
 from domain.common.access import Permission
 
 #: The number of rows in each list of home.
@@ -54,16 +58,18 @@ PARTS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HomePage(Page):
-    """Home; `tabs` choose the period of everything that has one."""
+    """Home; `tabs` choose the period of everything that has one, `sides` between spending and earnings."""
 
-    base: str
     words: str = ""
     tabs: tuple[Tab, ...] = ()
+    sides: tuple[Tab, ...] = ()
 
 
 async def show(visit: Visit) -> Response:
-    """Show home, of the role: of readers of the organization's money, or of those who only spend."""
-    return await (_of_readers(visit) if visit.may(Permission.READ_BILLING) else _of_spenders(visit))
+    """Show home: what is spent, what agents earn, or what those may spend who read no more."""
+    if visit.me.confined or not visit.may(Permission.READ_BILLING):
+        return await _of_spenders(visit)
+    return await (_of_creators(visit) if visit.chosen("side").get("side") == "earnings" else _of_readers(visit))
 
 
 async def _of_readers(visit: Visit) -> Response:
@@ -77,46 +83,82 @@ async def _of_readers(visit: Visit) -> Response:
         subscription=("/billing/subscription", visit.scope),
         latest=("/billing/activity", {"limit": LATEST, **visit.scope}),
     )
-    for name in ("summary", "spent", "stats", "latest"):
-        answered(answers[name])
     subscription = answers.pop("subscription")
+    for answer in answers.values():
+        answered(answer)
+    summary = answers["summary"]
+    spends = is_spending(answers["stats"], summary, answers["spent"])
+    earns = summary.ok and is_earning(summary.body)
+    if earns and not spends and not visit.chosen("side"):
+        return RedirectResponse(f"{visit.base}?side=earnings", 303)
     values = {
-        **{name: answers.get(name) for name in ("tasks", "summary", "spent", "stats", "latest")},
+        **{"tasks": None, **answers},
         **await _waiting(visit, answers),
         "subscription": subscription.body if subscription.ok else None,
         "facts": facts,
         "parts": {part: gettext(words) for part, words in PARTS.items()},
         "changed": changed,
-        "is_new": is_new(*(answers[name] for name in ("stats", "summary", "spent"))),
-        "expiring": expiring(answers["summary"].body["expiring"]) if answers["summary"].ok else (),
+        "is_new": not spends and not earns,
+        "expiring": expiring(summary.body["expiring"]) if summary.ok else (),
     }
-    return await _page(visit, "home/page.html", values, of)
+    return await _page(visit, "home/page.html", values, of, "spending" if earns else "")
+
+
+async def _of_creators(visit: Visit) -> Response:
+    # What is earned is added up by days in UTC.
+    of = chosen(visit.chosen("period"), datetime.now(UTC).date(), visit.base, "UTC")
+    answers = await visit.ask_all(
+        **_tasks(visit),
+        summary=("/billing/summary", visit.scope),
+        earned=of.ask("earnings", over_time=False, scope=visit.scope),
+        preview=("/billing/payouts/preview", visit.scope),
+        schedule=("/billing/payouts/schedule", visit.scope),
+        feedback=("/reputation/feedback", {"limit": LATEST, **visit.scope}),
+    )
+    for answer in answers.values():
+        answered(answer)
+    label, preview = _("Earned, %(period)s", period=gettext(of.words)), answers["preview"]
+    values = {
+        **{"tasks": None, **answers},
+        **await _waiting(visit, answers),
+        "earned": measured(of, label, answers["earned"], "earnings"),
+        "why_not": why_not(preview.body) if preview.ok else "",
+        "labels": DIMENSIONS,
+    }
+    return await _page(visit, "home/creator.html", values, of, "earnings")
 
 
 async def _of_spenders(visit: Visit) -> Response:
     open_ones: Query = {"open": "true", "limit": LATEST, **visit.scope}
     answers = await visit.ask_all(
         **_tasks(visit),
-        balance=("/billing/balance", visit.scope),
         limits=("/spend-controls", open_ones),
         budgets=("/budgets", open_ones),
+        refusals=("/spend-controls/refusals", {"limit": LATEST, **visit.scope}),
+        keys=("/api-keys", {"active": "true", "limit": LATEST, **visit.scope}),
         uses=("/credits/usage", {"limit": LATEST, **visit.scope}),
     )
-    for name in ("balance", "limits", "budgets", "uses"):
-        answered(answers[name])
-    values = {**{name: answers.get(name) for name in ("tasks", "balance", "limits", "budgets", "uses")}}
-    return await _page(visit, "home/spender.html", {**values, **await _waiting(visit, answers)})
+    for answer in answers.values():
+        answered(answer)
+    values = {"tasks": None, **answers, **await _waiting(visit, answers), "called": called}
+    return await _page(visit, "home/spender.html", values)
 
 
-async def _page(visit: Visit, template: str, values: Json, of: Chosen | None = None) -> Response:
+async def _page(visit: Visit, template: str, values: Json, of: Chosen | None = None, side: str = "") -> Response:
     organization = visit.organization
     assert organization is not None
-    words = gettext(of.words) if of else ""
+    words = of.words if of else ""
     tabs = [
-        Tab(label=gettext(label), href=f"{visit.base}?period={value}", current=gettext(label) == words)
+        Tab(label=gettext(label), href=address(visit.base, [("side", side), ("period", value)]), current=label == words)
         for value, label in (PERIODS if of else ())
     ]
-    page = HomePage(title=organization.name, base=visit.base, words=words, tabs=tuple(tabs))
+    sides = [
+        Tab(label=label, href=f"{visit.base}?side={value}", current=value == side)
+        for value, label in (("spending", _("Spending")), ("earnings", _("Earnings")))
+        if side
+    ]
+    words = gettext(words) if words else ""
+    page = HomePage(title=organization.name, words=words, tabs=tuple(tabs), sides=tuple(sides))
     return await visit.show(template, page, values)
 
 
@@ -132,15 +174,13 @@ def _tasks(visit: Visit) -> dict[str, Wanted]:
 
 
 async def _waiting(visit: Visit, answers: Mapping[str, Answer]) -> dict[str, Any]:
-    tasks = answers.get("tasks")
-    if tasks is not None:
-        answered(tasks)
-    return {"naming": await visit.naming(_mentioning(answers), "title", "id"), "acts": ACTS, "task_href": task_href}
+    naming = await visit.naming(_mentioning(answers), "title", "id", "agent_id")
+    return {"naming": naming, "acts": ACTS, "task_href": task_href}
 
 
 def _mentioning(answers: Mapping[str, Answer]) -> Iterator[Json]:
-    """Yield what home shows of other objects: tasks, and escrows that hold money."""
-    for name, of in (("tasks", "data"), ("summary", "escrows")):
+    """Yield what home shows of other objects: tasks, escrows that hold money, and declined charges."""
+    for name, of in (("tasks", "data"), ("summary", "escrows"), ("refusals", "data")):
         if name in answers and answers[name].ok:
             yield from answers[name].body[of][:LATEST]
 
@@ -151,14 +191,18 @@ def task_href(task: Json, base: str) -> str:
     return f"{base}/{noun}" if noun == "alerts" else f"{base}/{noun}/{task['object_id']}" if noun else ""
 
 
-def is_new(stats: Answer, summary: Answer, spent: Answer) -> bool:
-    """Return whether an account has used and earned nothing, holds nothing in escrow and spent nothing lately."""
-    if not stats.ok or not summary.ok or not spent.ok:
-        return False
+def is_spending(stats: Answer, summary: Answer, spent: Answer) -> bool:
+    """Return whether an account used credits, spent lately or holds money in an escrow; true if that is not known."""
+    if not (stats.ok and summary.ok and spent.ok):
+        return True
     amounts = [stats.body["used"], *(each["total"] for each in spent.body["currencies"])]
-    for each in summary.body["assets"]:
-        amounts += [each["in_escrow"], each["earnings"]["total"]]
-    return not any(map(decimal, amounts))
+    return any(map(decimal, [*amounts, *(each["in_escrow"] for each in summary.body["assets"])]))
+
+
+def is_earning(summary: Json) -> bool:
+    """Return whether agents have earnings, also on their way to the bank, or work for money in an escrow."""
+    parts = ((each["pending"], each["in_payouts"], each["earnings"]["total"]) for each in summary["assets"])
+    return any(decimal(part) for each in parts for part in each)
 
 
 def expiring(lots: Iterable[Json]) -> tuple[Json, ...]:

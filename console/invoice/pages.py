@@ -7,7 +7,7 @@ from starlette.responses import Response
 
 from console.filters import FILTERS, money
 from console.format import currency_name, short_id
-from console.forms import Form, FormState, blank, read_form, with_summary
+from console.forms import Form, FormState, blank, read_form, whole, with_summary
 from console.gateway import Answer
 from console.lists import ListResult
 from console.noun import Json, Noun, Site
@@ -84,10 +84,9 @@ def _filled(form: Form) -> list[int]:
 
 
 def _line(form: Form, at: int) -> dict[str, Any]:
-    number = form.text(f"quantity_{at}") or "1"
     return {
         "description": form.text(f"description_{at}"),
-        "quantity": int(number) if number.isascii() and number.isdigit() and len(number) < 18 else number,
+        "quantity": whole(form.text(f"quantity_{at}") or "1"),
         "unit_amount": form.number(f"unit_amount_{at}"),
     }
 
@@ -106,7 +105,6 @@ async def ask_to_pay(visit: Visit, form: FormState | None = None, status: int = 
     page = FormPage(
         title=_("Pay %(called)s", called=called(it)),
         crumbs=OF_TENANT.crumbs(visit, it),
-        base=visit.base,
         action=f"{here}/pay",
         form=form or blank(),
         label=_("Pay %(amount)s", amount=money(it["due"], it["currency"])),
@@ -208,6 +206,5 @@ OF_PLATFORM.question(
     label=N_("Discard draft"),
     effect=(N_("The draft can no longer be issued. Nothing is owed for it."),),
     method="DELETE",
-    path="",
 )
 ROUTES = (*OF_TENANT.routes, *OF_PLATFORM.routes)

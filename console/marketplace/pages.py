@@ -226,7 +226,7 @@ AGENTS.list(
     around=ways,
     values=of_list,
     # Private and retired agents cannot be hired by others.
-    fixed={"visibility": "public", "active": "true", "organization_id": None},
+    asks=lambda _visit: {"visibility": "public", "active": "true", "organization_id": None},
     create="",
 )
 OFFERS.list(
@@ -240,7 +240,7 @@ OFFERS.list(
     around=ways,
     values=of_list,
     template="offers",
-    fixed={"organization_id": None},
+    asks=lambda _visit: {"organization_id": None},
     create="",
 )
 AGENTS.add("/marketplace/{id}", show)

@@ -26,15 +26,6 @@ _PREFERENCES = "/notifications/preferences"
 _TIMES = ("quiet_hours_starts", "quiet_hours_ends", "digest_hour", "digest_weekday")
 
 
-class _Channels(Noun):
-    async def find(self, visit: Visit) -> Json:
-        for each in (await visit.ask(self.path)).need()["data"]:
-            if each["id"] == visit.path("id"):
-                found: Json = each
-                return found
-        raise Refused(not_found(visit.request))
-
-
 NOTIFICATIONS = Noun(
     "/notifications",
     title=N_("Notifications"),
@@ -42,13 +33,14 @@ NOTIFICATIONS = Noun(
     change=Permission.BE_NOTIFIED,
     site=anyone,
 )
-CHANNELS = _Channels(
+CHANNELS = Noun(
     "/notifications/channels",
     title=N_("Channels"),
     folder="notification",
     name="target",
     change=Permission.BE_NOTIFIED,
     site=anyone,
+    in_list=True,
 )
 
 
@@ -78,7 +70,7 @@ async def show_channels(visit: Visit, form: FormState | None = None, status: int
     answer, chosen = await visit.ask(CHANNELS.path), visit.request.path_params.get("id", "")
     fresh, here = blank(kind=ChannelKind.MAIL.value), CHANNELS.listed(visit)
     add = fresh if chosen or form is None else form
-    page = FormPage(title=_("Channels"), base=visit.base, action=here, form=add)
+    page = FormPage(title=_("Channels"), action=here, form=add)
     rows = answer.body["data"] if answered(answer) else ()
     code = form if chosen and form else blank()
     values = {"answer": answer, "rows": rows, "parts": _parts(visit), "code": code, "chosen": chosen}
@@ -107,7 +99,7 @@ async def show_preferences(visit: Visit, form: FormState | None = None, status: 
     way = form.value("channel") if form else visit.chosen("channel").get("channel", INBOX)
     way = way if way in named else INBOX
     ways = tuple(Tab(label=name, href=f"{here}?channel={each}", current=each == way) for each, name in named.items())
-    page = FormPage(title=_("Preferences"), base=visit.base, action=here, form=form or blank())
+    page = FormPage(title=_("Preferences"), action=here, form=form or blank())
     values = {
         "it": it,
         "parts": _parts(visit),
@@ -179,7 +171,6 @@ CHANNELS.question(
     effect=(N_("No more messages are sent there. To use it again, add and verify it again."),),
     facts=lambda it: ((it["kind"].capitalize(), it["target"]),),
     method="DELETE",
-    path="",
 )
 NOTIFICATIONS.add(_PREFERENCES, show_preferences)
 NOTIFICATIONS.add(_PREFERENCES, choose, *COMMAND)

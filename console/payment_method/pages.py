@@ -9,32 +9,36 @@ from console.analytics import figures
 from console.charts import Meter
 from console.filters import FILTERS, method_name, payment_method
 from console.forms import FormState, blank, read_form
-from console.gateway import Answer, Refused
-from console.noun import Json
+from console.gateway import Refused
+from console.noun import Json, Noun
 from console.noun_page import page_at
 from console.policy import with_stripe
 from console.problems import answered
 from console.refusals import not_found
-from console.routing import COMMAND, tenant
+from console.routing import COMMAND
 from console.texts import N_, _
 from console.visit import Visit
-from console.widgets import Confirmation, Link, external
+from console.widgets import Link, external
 from domain.common.access import Permission
 
-_PATH = "/billing/payment-methods"
+METHODS = Noun(
+    "/billing/payment-methods",
+    title=N_("Payment methods"),
+    folder="payment_method",
+    at="/payment-methods",
+    name=payment_method,
+    change=Permission.PAY,
+    in_list=True,
+)
 _ABOVE = (N_("Payment methods"), "/payment-methods")
-
-
-def _here(visit: Visit) -> str:
-    return f"{visit.base}/payment-methods"
 
 
 async def show(visit: Visit, form: FormState | None = None, status: int = 200) -> Response:
     visit.need(Permission.PAY)
-    of = figures.chosen({"compare": "none"}, datetime.now(UTC).date(), _here(visit), "UTC")
+    of = figures.chosen({"compare": "none"}, datetime.now(UTC).date(), METHODS.listed(visit), "UTC")
     counts = ("payments.succeeded", "payments.failed")
     answers = await visit.ask_all(
-        methods=(_PATH, visit.scope),
+        methods=(METHODS.path, visit.scope),
         payments=of.ask(*counts, by=("provider", "method"), over_time=False, scope=visit.scope),
     )
     methods, payments = answers["methods"], answers["payments"]
@@ -77,7 +81,7 @@ async def add(visit: Visit) -> Response:
         "to": to,
         "sentence": _("Redirecting you to %(host)s, where your payment methods are stored.", host=to.host),
         "price": "",
-        "back": Link(label=_("Payment methods"), href=_here(visit)),
+        "back": Link(label=_("Payment methods"), href=METHODS.listed(visit)),
     }
     page = page_at(visit, "/payment-methods", _("Payment methods at the provider"), _ABOVE)
     return await visit.show("billing/go.html", page, values)
@@ -113,46 +117,26 @@ async def open_form(visit: Visit) -> Response:
 async def come_back(visit: Visit) -> Response:
     """Lead to what is stored. What Stripe adds to the address is no proof of anything, and goes no further."""
     _stripe(visit)
-    return visit.done(_here(visit), "payment_method.returned")
+    return visit.done(METHODS.listed(visit), "payment_method.returned")
 
 
-async def make_default(visit: Visit) -> Response:
-    form = await read_form(visit.request)
-    answer = await visit.command("PUT", f"{_PATH}/{visit.path('id')}/default", None, form.key)
-    return await visit.concluded(form, answer, _here(visit), "payment_method.default", show=show)
+def _effect(method: Json) -> tuple[str, ...]:
+    effect = (N_("The method is permanently removed at the provider."),)
+    return (*effect, N_("It is the default, also for a subscription.")) if method["is_default"] else effect
 
 
-async def ask(visit: Visit, form: FormState | None = None, status: int = 200) -> Response:
-    visit.need(Permission.PAY)
-    answer: Answer = await visit.ask(_PATH, **visit.scope)
-    found = next((each for each in answer.need()["data"] if each["id"] == visit.path("id")), None)
-    if found is None:
-        raise Refused(not_found(visit.request))
-    default = (_("It is the default, also for a subscription."),) if found["is_default"] else ()
-    page = Confirmation(
-        title=_("Remove %(method)s", method=payment_method(found)),
-        back=_here(visit),
-        action=f"{_here(visit)}/{found['id']}/remove",
-        label=_("Remove"),
-        form=form or blank(),
-        effect=(_("The method is permanently removed at the provider."), *default),
-    )
-    return await visit.render("parts/confirmation.html", page, status)
-
-
-async def remove(visit: Visit) -> Response:
-    form = await read_form(visit.request)
-    answer = await visit.command("DELETE", f"{_PATH}/{visit.path('id')}", None, form.key)
-    return await visit.concluded(form, answer, _here(visit), "payment_method.removed", show=ask)
-
-
-ROUTES = (
-    tenant("/payment-methods", show),
-    tenant("/payment-methods/add", add, COMMAND),
-    tenant("/payment-methods/new", fill_in),
-    tenant("/payment-methods/new", open_form, COMMAND),
-    tenant("/payment-methods/return", come_back),
-    tenant("/payment-methods/{id}/default", make_default, COMMAND),
-    tenant("/payment-methods/{id}/remove", remove, COMMAND),
-    tenant("/payment-methods/{id}/remove", ask),
+METHODS.add(METHODS.at, show)
+METHODS.add("/payment-methods/add", add, *COMMAND)
+METHODS.add("/payment-methods/new", fill_in)
+METHODS.add("/payment-methods/new", open_form, *COMMAND)
+METHODS.add("/payment-methods/return", come_back)
+METHODS.command("default", "payment_method.default", method="PUT", show=show)
+METHODS.question(
+    "remove",
+    "payment_method.removed",
+    title=N_("Remove %(called)s"),
+    label=N_("Remove"),
+    effect=_effect,
+    method="DELETE",
 )
+ROUTES = METHODS.routes

@@ -6,10 +6,8 @@ from typing import Any
 from starlette.responses import Response
 
 from console.forms import Form
-from console.gateway import Refused
 from console.noun import Json, Noun
 from console.problems import answered
-from console.refusals import not_found
 from console.texts import N_, _, gettext
 from console.visit import Visit
 from console.widgets import Page, Tab
@@ -34,15 +32,8 @@ class Entries(Noun):
         """Declare a list; `at` is the last part of its address."""
         above = ((N_("Payment policies"), _POLICIES),)
         change = Permission.MANAGE_SPENDING
-        super().__init__(path, title=title, folder=folder, at=f"{_POLICIES}/{at}", above=above, change=change)
-
-    async def find(self, visit: Visit) -> Json:
-        """Return the entry in the address, from the list."""
-        rows = (await visit.ask(self.path, **visit.scope)).need()["data"]
-        found = next((each for each in rows if each["id"] == visit.path("id")), None)
-        if found is None:
-            raise Refused(not_found(visit.request))
-        return visit.owned(found)
+        at = f"{_POLICIES}/{at}"
+        super().__init__(path, title=title, folder=folder, at=at, above=above, change=change, in_list=True)
 
     def declare(
         self,
@@ -81,5 +72,4 @@ class Entries(Noun):
             effect=(effect,),
             facts=lambda it: tuple((gettext(label), it[name]) for label, name in facts),
             method="DELETE",
-            path="",
         )

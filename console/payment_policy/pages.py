@@ -151,6 +151,5 @@ POLICIES.question(
     effect=(N_("The next policy up applies: the project's, the organization's, or the default."),),
     facts=lambda it: ((_("For"), called(it["subject"])),),
     method="DELETE",
-    path="",
 )
 ROUTES = POLICIES.routes

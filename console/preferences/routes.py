@@ -4,16 +4,27 @@ from dataclasses import replace
 
 from starlette.responses import Response
 
-from console.choices import COOKIE, THEMES, YEAR_SECONDS, zone_named
-from console.forms import FormState, corrected, read_form
-from console.preferences import view
+from console.choices import COOKIE, LOCALES, THEMES, YEAR_SECONDS, zone_named, zones
+from console.forms import FormState, blank, corrected, read_form
 from console.routing import COMMAND, anyone, console_of
-from console.texts import _
+from console.texts import _, gettext
 from console.visit import Visit
+from console.widgets import FormPage
 
 
 async def show(visit: Visit, form: FormState | None = None, status: int = 200) -> Response:
-    return await visit.render("preferences/page.html", view.page(visit.choices, visit.me, form), status)
+    choices, me = visit.choices, visit.me
+    shown = form or blank(theme=choices.theme, zone=me.time_zone or "", locale=me.locale or "")
+    locale = gettext(LOCALES[choices.locale])
+    # What the person has not kept is the browser's.
+    own = _("As in the browser") if me.locale else _("As in the browser: %(locale)s", locale=locale)
+    values = {
+        "themes": tuple((name, gettext(words), "") for name, words in THEMES.items()),
+        "zones": zones(),
+        "locales": (("", own), *((name, gettext(words)) for name, words in LOCALES.items())),
+        "shortcuts": choices.shortcuts,
+    }
+    return await visit.show("preferences/page.html", FormPage(title=_("Preferences"), form=shown), values, status)
 
 
 async def save(visit: Visit) -> Response:

@@ -76,7 +76,6 @@ PEOPLE.question(
     ),
     values=_of_revocation,
     method="DELETE",
-    path="",
     query=lambda visit: visit.scope,
 )
 ROUTES = (*PEOPLE.routes, *INVITATIONS.routes)

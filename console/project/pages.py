@@ -1,17 +1,15 @@
 """Projects: the list with its limits, deploying and undeploying, and slots for more of them."""
 
-from collections.abc import Mapping
 from typing import Any
 
 from starlette.responses import Response
 
-from console import lists
-from console.forms import FormState, at_fields, blank, query_form, read_form
-from console.gateway import Answer
+from console.forms import FormState, blank, query_form, read_form
+from console.lists import ListResult
 from console.noun import Json, Noun
-from console.noun_page import FormPage, ListPage, search, shown_filters
-from console.paying import COIN, NAMES, lead_on, options, payment_options, seen
-from console.problems import Reaction, answered, reaction_to
+from console.noun_page import FormPage, search
+from console.paying import COIN, NAMES, lead_on, not_quoted, options, payment_options, quoted, seen
+from console.problems import answered
 from console.routing import COMMAND
 from console.texts import N_, _, gettext
 from console.visit import Visit
@@ -28,7 +26,6 @@ _LIMITS = "/projects/deployment/limits"
 _NAMED = 20
 #: Digits of a number of slots that is sent as a number; the API has the last word.
 _DIGITS = 4
-_FILTERS = (search(N_("Text")),)
 
 PROJECTS = Noun("/projects", title=N_("Projects"), folder="project", change=Permission.MANAGE_PROJECTS)
 
@@ -82,32 +79,19 @@ async def room(visit: Visit, limits: Json) -> dict[str, Any]:
     }
 
 
-async def show(visit: Visit, form: FormState | None = None, status: int = 200) -> Response:
-    here, manages = PROJECTS.listed(visit), visit.may(Permission.MANAGE_PROJECTS)
-    found = await lists.find(visit, "/projects", "q", at=here, extra={"limits": (_LIMITS, visit.scope)})
+async def of_list(visit: Visit, found: ListResult) -> dict[str, Any]:
     limits = found.extra["limits"]
     of = limits.body if answered(limits) else None
     least = least_left(of) if of else None
-    page = ListPage(
-        title=_("Projects"),
-        listed=PROJECTS.view(found, _FILTERS),
-        filters=shown_filters(visit, _FILTERS, days=True),
-        base=visit.base,
-        create=f"{here}/new" if manages else "",
-    )
-    values = {
-        "rows": found.rows,
-        "form": form or blank(),
-        "keys": {each["slug"]: blank() for each in found.rows},
+    return {
         "limits": limits,
         "least": least,
         "kinds": dict(_KINDS),
         "no_project": of is not None and left(of["projects"]) == 0,
         "no_deployment": of is not None and left(of["deployments"]) == 0,
         "title": room_title(of) if of else "",
-        "room": await room(visit, of) if of and least == 0 and manages else None,
+        "room": await room(visit, of) if of and least == 0 and visit.may(Permission.MANAGE_PROJECTS) else None,
     }
-    return await visit.show("project/list.html", page, values, status if form else found.status)
 
 
 def _page(visit: Visit, title: str, form: FormState, act: str, **fields: Any) -> FormPage:
@@ -127,12 +111,6 @@ async def of_new(visit: Visit, _form: FormState, _none: Json) -> Json:
     limits = await visit.ask(_LIMITS, **visit.scope)
     least = least_left(limits.body) if limits.ok else None
     return {"limits": limits, "least": least, "kinds": [(value, gettext(word)) for value, word in _KINDS]}
-
-
-async def deploy(visit: Visit) -> Response:
-    form = await read_form(visit.request)
-    answer = await visit.command("POST", f"{PROJECTS.own(visit)}/deploy", None, form.key)
-    return await visit.concluded(form, answer, PROJECTS.listed(visit), "project.deployed", show=show)
 
 
 def freed(project: Json) -> tuple[str, str]:
@@ -155,8 +133,8 @@ async def show_slots(visit: Visit, form: FormState | None = None, status: int = 
         errors["by"] = _("This payment method is no longer available. Choose another one.")
     quote = None
     if given and methods and not errors:
-        answer = await visit.ask("/billing/quote", slots=given.get("slots", ""), **_provider(by))
-        quote, errors = (answer.body, {}) if answer.ok else (None, _refused(answer))
+        answer = await visit.ask("/billing/quote", slots=given.get("slots", ""), **quoted(visit, by))
+        quote, errors = (answer.body, {}) if answer.ok else (None, not_quoted(answer, "slots"))
     answered(answers["limits"])
     values = {
         "limits": answers["limits"],
@@ -171,22 +149,6 @@ async def show_slots(visit: Visit, form: FormState | None = None, status: int = 
     return await visit.show("project/slots.html", page, values, 422 if errors and status == 200 else status)
 
 
-def _provider(by: str) -> Mapping[str, str]:
-    if by.startswith(COIN):
-        return {"provider": "crypto", "asset": by.removeprefix(COIN)}
-    return {"provider": "paypal" if by == "paypal" else "stripe"}
-
-
-def _refused(answer: Answer) -> dict[str, str]:
-    assert answer.problem is not None
-    if reaction_to(answer.problem) is Reaction.UNKNOWN:
-        return {"slots": _("The price is not available now. Try again in a moment.")}
-    if reaction_to(answer.problem) is not Reaction.FIELDS:
-        answer.need()
-    errors, summary = at_fields(answer.problem, ("slots",), {})
-    return errors or {"slots": summary[0][1]}
-
-
 async def buy(visit: Visit) -> Response:
     form = await read_form(visit.request, "slots", "by", "total")
     typed, by = form.text("slots"), form.text("by")
@@ -199,8 +161,7 @@ async def buy(visit: Visit) -> Response:
     return lead_on(visit, answer.body)
 
 
-PROJECTS.add("/projects", show)
-PROJECTS.add("/projects.csv", lists.file("/projects", "projects", "q"))
+PROJECTS.list(search(N_("Text")), days=True, extra=lambda visit: {"limits": (_LIMITS, visit.scope)}, values=of_list)
 PROJECTS.form(
     *("new", "project.created", "name", "slug", "deploy_type"),
     title=N_("Create project"),
@@ -210,7 +171,7 @@ PROJECTS.form(
 PROJECTS.add("/projects/room", show_room)
 PROJECTS.add("/projects/slots", show_slots)
 PROJECTS.add("/projects/slots", buy, *COMMAND)
-PROJECTS.add("/projects/{id}/deploy", deploy, *COMMAND)
+PROJECTS.command("deploy", "project.deployed")
 PROJECTS.question(
     *("undeploy", "project.undeployed"),
     title=N_("Undeploy this project?"),

@@ -129,8 +129,6 @@ async def download(visit: Visit) -> Response:
 REPORTS.list(
     extra=templates_of,
     values=of_list,
-    # All are on one page.
-    fixed={"limit": None},
     around=lambda visit: tabs(visit.base, "/reports"),
 )
 REPORTS.page(below="/runs", extra=templates_of, values=of_report)

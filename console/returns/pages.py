@@ -1,22 +1,22 @@
 """ROI of agents, projects and models, and revenue: its list, the report of external revenue, and one event."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
-from functools import partial
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from starlette.responses import Response
 
 from console import lists, picker
-from console.analytics.figures import PERIODS, chosen
+from console.analytics.figures import chosen
 from console.charts import Chart, Series, Spark, Unit, line, spark
 from console.format import percent, short_day
-from console.forms import Form, FormState, blank, corrected, query_form, read_form
+from console.forms import FormState, blank, corrected, query_form, read_form
 from console.gateway import Answer, Refused, Wanted
 from console.lists import ListResult
-from console.noun import Json, Noun
-from console.noun_page import FormPage, ObjectPage, pick, select
+from console.noun import Json, Noun, beginning
+from console.noun_page import FormPage, pick, select
 from console.problems import answered
 from console.reader import reader
 from console.refusals import forbidden
@@ -55,14 +55,24 @@ RULES = {
     ShareRule.FIXED: N_("By basis points"),
 }
 _NUMBERS = (1, 2, 3, 4)
-_REPORTED = ("source", "reference", "amount", "currency", "agent_id", "project_id", "evidence")
+_AGENTS: picker.Sources = {f"agent{number}": ("agents", {}) for number in _NUMBERS}
+
+
+def title_of(event: Json) -> str:
+    """Return the title of revenue: its source if the books have it, else the reference of who reported it."""
+    return source_of(event) if event["transfer_id"] else str(event["reference"])
+
+
+def source_of(event: Json) -> str:
+    return gettext(SOURCES[event["source"]])
+
 
 REVENUE = Noun(
     "/revenue",
     title=N_("Revenue"),
     folder="returns",
     at="/returns/revenue",
-    name="reference",
+    name=title_of,
     above=((N_("ROI"), "/returns"),),
     change=Permission.MANAGE_BILLING,
 )
@@ -71,24 +81,27 @@ REVENUE = Noun(
 async def show(visit: Visit) -> Response:
     """Show revenue, costs and what was spent, of a period: together, over time, and by agent, project or model."""
     visit.need(Permission.READ_BILLING)
-    given = {"scope": "agent", "currency": "USD", **visit.chosen("scope", "period", "currency")}
-    scope = given["scope"] if given["scope"] in _SCOPES else "agent"
-    currency = given["currency"] if given["currency"] in dict(_CURRENCIES) else "USD"
-    of = chosen(given, datetime.now(UTC).date(), f"{visit.base}/returns", "UTC")
-    span = {"from": f"{of.first}", "to": f"{of.last + timedelta(days=1)}"}
-    roi = await visit.ask("/economics/roi", scope=scope, currency=currency, **span, **visit.scope)
-    has_rate = roi.problem is None or roi.problem.code != "analytics.no_rate"
-    if has_rate:
+    given = visit.chosen("scope", "period", "currency")
+    scope = given["scope"] if given.get("scope") in _SCOPES else "agent"
+    currency = given["currency"] if given.get("currency") in dict(_CURRENCIES) else "USD"
+    zone = visit.choices.zone or "UTC"
+    of = chosen(given, datetime.now(ZoneInfo(zone)).date(), f"{visit.base}/returns", zone)
+    asked = {"scope": scope, "currency": currency, "from": f"{of.first}", "to": f"{of.last + timedelta(days=1)}"}
+    roi = await visit.ask("/economics/roi", zone=zone, **asked, **visit.scope)
+    if roi.problem is not None and roi.problem.code == "analytics.too_much":
+        # Sums of days are kept in UTC.
+        roi = await visit.ask("/economics/roi", **asked, **visit.scope)
+    if roi.problem is None or roi.problem.code != "analytics.no_rate":
         answered(roi)
     form = query_form({"scope": scope, "period": of.form.value("period"), "currency": currency}, {})
-    page = FormPage(title=_("ROI"), base=visit.base, action=of.path, form=form)
+    page = FormPage(title=_("ROI"), action=of.path, form=form)
     values = {
         "roi": roi,
-        "has_rate": has_rate,
+        "zone": zone,
         "words": gettext(of.words),
         "days": f"from={of.first}&to={of.last}",
         "scopes": _shown(_SCOPES),
-        "periods": _shown(dict(PERIODS)),
+        "periods": of.periods,
         "currencies": _shown(dict(_CURRENCIES)),
         "costs": {kind: gettext(words) for kind, words in COSTS.items()},
         "note": note,
@@ -96,7 +109,7 @@ async def show(visit: Visit) -> Response:
         "trend": trend,
         "naming": await visit.naming(roi.body["data"] if roi.ok and scope != "model" else (), "id"),
     }
-    return await visit.show("returns/page.html", page, values)
+    return await visit.show("returns/roi.html", page, values)
 
 
 def _shown(words: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
@@ -132,15 +145,6 @@ def trend(row: Json, currency: str) -> Spark:
     return spark([short_day(each["day"], prefs) for each in row["trend"]], margins, Unit(currency, prefs))
 
 
-def title_of(event: Json) -> str:
-    """Return the title of revenue: its source if the books have it, else the reference of who reported it."""
-    return gettext(SOURCES[event["source"]]) if event["transfer_id"] else str(event["reference"])
-
-
-def source_of(event: Json) -> str:
-    return gettext(SOURCES[event["source"]])
-
-
 def _waiting(visit: Visit) -> dict[str, Wanted]:
     visit.need(Permission.READ_BILLING)
     return {"waiting": (REVENUE.path, {"status": "reported", "limit": _WAITING, **visit.scope})}
@@ -162,70 +166,23 @@ def _may_report(visit: Visit) -> bool:
     return visit.may(Permission.METER) and visit.may(Permission.READ_BILLING) and not visit.me.is_platform
 
 
-async def show_report(visit: Visit, form: FormState | None = None, status: int = 200) -> Response:
+async def of_report(visit: Visit, _form: FormState, _none: Json) -> dict[str, Any]:
     if not _may_report(visit):
         raise Refused(forbidden(visit.request))
-    shown = form or blank(currency="USD")
-    page = FormPage(
-        title=_("Report revenue"),
-        crumbs=REVENUE.crumbs(visit),
-        base=visit.base,
-        action=f"{visit.base}/returns/report",
-        form=shown,
-        label=_("Report revenue"),
-        lead=_("It counts once a person or a statement has confirmed it."),
-        choices={
-            f"{noun}_id": await lists.choice(visit, f"{noun}s", shown.value(f"{noun}_id"), organization_id=visit.org_id)
-            for noun in ("agent", "project")
-        },
-    )
-    sources = tuple((str(each), gettext(words)) for each, words in SOURCES.items() if each in REPORTABLE)
-    return await visit.show("returns/report.html", page, {"sources": sources}, status)
+    return {"sources": _shown({each: words for each, words in SOURCES.items() if each in REPORTABLE})}
 
 
-async def report(visit: Visit) -> Response:
-    if not _may_report(visit):
-        raise Refused(forbidden(visit.request))
-    form = await read_form(visit.request, *_REPORTED)
-    form, errors = await picker.resolved(visit, form, {"agent_id": "agents", "project_id": "projects"})
-    if errors:
-        return await show_report(visit, corrected(form, errors), 422)
-    body = {name: form.maybe(name) for name in _REPORTED} | {"amount": form.number("amount")}
-    answer = await visit.command("POST", REVENUE.path, body, form.key)
-    where = REVENUE.here(visit, answer.body["id"]) if answer.ok else ""
-    return await visit.concluded(form, answer, where, "revenue.reported", show=show_report)
-
-
-async def show_one(visit: Visit, form: FormState | None = None, status: int = 200, *, act: str = "") -> Response:
-    """Show one revenue event, its shares, and the forms of those who decide on it; `form` is of a refused act."""
-    visit.need(Permission.READ_BILLING)
-    event = await REVENUE.find(visit)
+async def of_event(visit: Visit, event: Json, _answers: Mapping[str, Answer]) -> dict[str, Any]:
     decides = visit.may(Permission.MANAGE_BILLING) and not visit.me.is_platform
-    forms = {each: form if form and act == each else blank() for each in ("confirm", "share", "reverse")}
-    chosen_agents = [forms["share"].value(f"agent{number}") for number in _NUMBERS]
-    choices = {
-        id: await lists.choice(visit, "agents", id, organization_id=visit.org_id)
-        for id in (sorted({*chosen_agents}) if decides else ())
-    }
-    page = ObjectPage(
-        title=title_of(event),
-        crumbs=REVENUE.crumbs(visit),
-        base=visit.base,
-        here=REVENUE.here(visit),
-        form=blank(),
-    )
-    values = {
-        "it": event,
+    return {
         "naming": await visit.naming([event, *event["shares"]], "agent_id", "project_id", "reference"),
-        "forms": forms,
         "decides": decides,
         "source": source_of(event),
         "rule": gettext(RULES[event["shares_rule"]]),
         "rules": _shown({rule: words for rule, words in RULES.items() if rule != ShareRule.FIXED}),
-        "agents": [choices[id] for id in chosen_agents] if decides else (),
+        "agents": await lists.choices(visit, _AGENTS, blank()) if decides else {},
         "paid": paid,
     }
-    return await visit.show("returns/event.html", page, values, status)
 
 
 def paid(part: Json) -> str:
@@ -234,63 +191,26 @@ def paid(part: Json) -> str:
     return f"{amount - back - commission:f}"
 
 
-async def confirm(visit: Visit) -> Response:
-    form = await read_form(visit.request, "amount")
-    return await _decide(visit, form, "confirm", {"amount": form.maybe_number("amount")}, "revenue.confirmed")
-
-
-async def reject(visit: Visit) -> Response:
-    return await _decide(visit, await read_form(visit.request, "amount"), "reject", None, "revenue.rejected")
-
-
-async def reverse(visit: Visit) -> Response:
-    form = await read_form(visit.request, "reversed_amount")
-    body = {"reversed_amount": form.number("reversed_amount")}
-    return await _decide(visit, form, "reverse", body, "revenue.reversed")
-
-
-async def _decide(visit: Visit, form: Form, act: str, body: Json | None, notice: str) -> Response:
-    answer = await visit.command("POST", f"{REVENUE.own(visit)}/{act}", body, form.key)
-    show = partial(show_one, act="reverse" if act == "reverse" else "confirm")
-    return await visit.concluded(form, answer, REVENUE.here(visit), notice, show=show)
-
-
 async def share(visit: Visit) -> Response:
     """Divide revenue between agents: by their run, equally, or by weights."""
-    agents = {f"agent{number}": "agents" for number in _NUMBERS}
-    form = await read_form(visit.request, "rule", "version", *agents, *(f"weight{number}" for number in _NUMBERS))
-    form, errors = await picker.resolved(visit, form, agents)
-    errors = {**errors, **wrong_weights(form)}
+    form = await read_form(visit.request, "rule", "version", *_AGENTS, *(f"weight{number}" for number in _NUMBERS))
+    form, errors = await picker.resolved(visit, form, _AGENTS)
     if errors:
-        return await show_one(visit, corrected(form, errors), 422, act="share")
-    rule, version = form.text("rule"), form.text("version")
-    body: dict[str, Any] = {"rule": rule, "version": int(version) if version.isdecimal() else None}
+        return await REVENUE.show(visit, corrected(form, errors), 422)
+    rule, named = form.text("rule"), [number for number in _NUMBERS if form.text(f"agent{number}")]
+    body: dict[str, Any] = {"rule": rule, "version": form.maybe_whole("version")}
     if rule in {ShareRule.EQUAL, ShareRule.MANUAL}:
         body["parts"] = [
             {"agent_id": form.text(f"agent{number}")}
-            | ({"weight": int(form.number(f"weight{number}"))} if rule == ShareRule.MANUAL else {})
-            for number in _NUMBERS
-            if form.text(f"agent{number}")
+            | ({"weight": form.maybe_whole(f"weight{number}")} if rule == ShareRule.MANUAL else {})
+            for number in named
         ]
+    names = {f"parts.{at}.weight": f"weight{number}" for at, number in enumerate(named)}
     answer: Answer = await visit.command("PUT", f"{REVENUE.own(visit)}/shares", body, form.key)
-    show = partial(show_one, act="share")
-    return await visit.concluded(form, answer, REVENUE.here(visit), "revenue.shared", show=show)
-
-
-def wrong_weights(form: Form) -> dict[str, str]:
-    """Return the errors of weights of named agents that are no whole numbers."""
-    return {
-        f"weight{number}": _("Type a whole number.")
-        for number in _NUMBERS
-        if form.text("rule") == ShareRule.MANUAL
-        and form.text(f"agent{number}")
-        and not form.number(f"weight{number}").isdecimal()
-    }
+    return await visit.concluded(form, answer, REVENUE.here(visit), "revenue.shared", show=REVENUE.show, names=names)
 
 
 REVENUE.add("/returns", show)
-REVENUE.add("/returns/report", show_report)
-REVENUE.add("/returns/report", report, *COMMAND)
 REVENUE.list(
     select("status", N_("Status"), "revenue"),
     pick("agent_id", N_("Agent")),
@@ -300,7 +220,22 @@ REVENUE.list(
     values=of_list,
     create="",
 )
-REVENUE.add(REVENUE.one, show_one)
-for _act, _send in (("confirm", confirm), ("reject", reject), ("reverse", reverse), ("share", share)):
-    REVENUE.add(f"{REVENUE.one}/{_act}", _send, *COMMAND)
+REVENUE.form(
+    *("report", "revenue.reported", "source", "reference", "currency", "agent_id", "project_id", "evidence"),
+    numbers=("amount",),
+    title=N_("Report revenue"),
+    lead=N_("It counts once a person or a statement has confirmed it."),
+    begins=beginning(currency="USD"),
+    sources={"agent_id": ("agents", {}), "project_id": ("projects", {})},
+    values=of_report,
+    needs=Permission.METER,
+)
+REVENUE.page(values=of_event)
+REVENUE.command("confirm", "revenue.confirmed", "amount", body=lambda form: {"amount": form.maybe_number("amount")})
+REVENUE.command("reject", "revenue.rejected", "amount", body=lambda _form: {})
+REVENUE.command(
+    *("reverse", "revenue.reversed", "reversed_amount"),
+    body=lambda form: {"reversed_amount": form.number("reversed_amount")},
+)
+REVENUE.add(f"{REVENUE.one}/share", share, *COMMAND)
 ROUTES = REVENUE.routes

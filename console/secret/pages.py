@@ -52,7 +52,7 @@ SECRETS = _Secrets(
 )
 GRANTS = Noun(
     "/secrets/grants",
-    title=N_("Grants"),
+    title=N_("Access grants"),
     folder="secret/grant",
     name="id",
     above=((N_("Secrets"), "/secrets"),),
@@ -316,6 +316,5 @@ GRANTS.question(
     effect=(N_("The grant stops working now. Past uses stay in the log."),),
     values=_of_revocation,
     method="DELETE",
-    path="",
 )
 ROUTES = (*SECRETS.routes, *GRANTS.routes)

@@ -86,7 +86,6 @@ SESSIONS.question(
     label=N_("End session"),
     values=_of_end,
     method="DELETE",
-    path="",
     done=_ended,
 )
 
@@ -117,6 +116,5 @@ LINKS.question(
     effect=(N_("The link stops working, and a session opened with it ends at once."),),
     values=_of_end_of_link,
     method="DELETE",
-    path="",
 )
 ROUTES = (*SESSIONS.routes, *LINKS.routes)

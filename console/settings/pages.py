@@ -12,7 +12,7 @@ from domain.common.access import Permission
 PARTS: tuple[tuple[str, str, Permission | None], ...] = (
     (N_("Overview"), "/settings", None),
     (N_("Billing details"), "/settings/billing", Permission.READ_BILLING),
-    (N_("Keys"), "/settings/keys", Permission.READ_AUDIT),
+    (N_("Keys"), "/settings/keys", Permission.READ),
     (N_("Secrets"), "/secrets", Permission.READ),
     (N_("Sessions"), "/settings/sessions", None),
     (N_("Links"), "/settings/links", Permission.MANAGE_KEYS),
@@ -26,14 +26,14 @@ def tabs(visit: Visit, current: str = "") -> tuple[Tab, ...]:
     return tuple(
         Tab(label=gettext(label), href=f"{visit.base}{path}", current=f"{visit.base}{path}" == here)
         for label, path, need in PARTS
-        # Who decides or scores work reads no secrets of the organization.
-        if (need is None or visit.may(need)) and (path != "/secrets" or visit.reads_all)
+        # Who decides or scores work reads no secrets and keys of the organization.
+        if (need is None or visit.may(need)) and (path not in {"/secrets", "/settings/keys"} or visit.reads_all)
     )
 
 
 async def show(visit: Visit) -> Response:
     organization = (await visit.ask(f"/organizations/{visit.org_id}")).need()
-    values = {"it": organization, "parts": tabs(visit), "me": visit.me}
+    values = {"it": organization, "parts": tabs(visit), "me": visit.me, "logo": f"{visit.base}/settings/logo"}
     return await visit.show("settings/page.html", Page(title=_("Settings")), values)
 
 

@@ -16,7 +16,7 @@ from console.forms import Form, FormState, blank, written
 from console.gateway import Answer, Wanted
 from console.lists import ListResult
 from console.noun import Json, Noun
-from console.noun_page import select, tab
+from console.noun_page import pick, select, tab, text
 from console.problems import answered
 from console.reader import reader
 from console.spend_control import subjects
@@ -158,13 +158,7 @@ def _declare(
         listed = {name: answers[name] for name in ("spends", "refusals", "versions")}
         rows = [row for each in listed.values() if answered(each) for row in each.body["data"]]
         naming = await visit.naming([it, *rows], "id", "agent_id", "parent_id")
-
-        def by(row: Json) -> str:
-            agent_id = row["agent_id"] or ""
-            return agent_id if agent_id in naming.names else str(row["principal"] or agent_id)
-
-        more = {"naming": naming, "by": by, "called": called, "meters_of": meters, "is_budget": is_budget}
-        return {**listed, **more}
+        return {**listed, "naming": naming, "called": called, "meters_of": meters, "is_budget": is_budget}
 
     async def of_form(visit: Visit, form: FormState, it: Json) -> Json:
         if it:
@@ -176,7 +170,7 @@ def _declare(
         select("subject_type", N_("For"), (("", N_("Anything")), *KINDS.items())),
         tab("open"),
         tabs=(("", N_("Active")), ("false", N_("All"))),
-        usual={"open": "true"},
+        asks=lambda visit: {"open": "true", **visit.chosen("open")},
         values=of_list,
     )
     noun.page(extra=extra, values=of_control, instead=instead)
@@ -302,4 +296,25 @@ BUDGETS.form(
     draft=False,
 )
 BUDGETS.command("emergency/end", "budget.emergency_ended", body={})
-ROUTES = (*LIMITS.routes, *BUDGETS.routes)
+
+
+async def declined(visit: Visit, found: ListResult) -> Json:
+    return {"naming": await visit.naming(found.rows, "agent_id"), "called": called}
+
+
+REFUSALS = Noun(
+    "/spend-controls/refusals",
+    title=N_("Declined charges"),
+    folder="spend_control",
+    at="/declined",
+    above=((N_("Limits"), "/limits"),),
+)
+REFUSALS.list(
+    pick("agent_id", N_("Agent")),
+    text("key_id", N_("Key")),
+    days=True,
+    values=declined,
+    template="refusals",
+    create="",
+)
+ROUTES = (*LIMITS.routes, *BUDGETS.routes, *REFUSALS.routes)

@@ -49,11 +49,13 @@ const refresh = async () => {
     if (failed > 1 || !navigator.onLine) standing("offline");
   };
   try {
-    const answer = await fetch(location.href, { redirect: "manual", headers: { "X-Background": "1" } });
-    if (answer.type === "opaqueredirect") {
+    const answer = await fetch(location.href, { headers: { "X-Background": "1" } });
+    if (answer.redirected) {
       // The session has ended: nothing of it stays in view, and signing in leads back here.
-      stop();
-      location.replace(location.pathname + location.search);
+      if (new URL(answer.url).pathname === "/console/sign-in") {
+        stop();
+        location.replace(location.pathname + location.search);
+      }
       return;
     }
     if ([403, 404].includes(answer.status) && document.body.dataset.there !== undefined) {

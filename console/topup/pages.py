@@ -8,12 +8,10 @@ from starlette.responses import RedirectResponse, Response
 
 from console.filters import FILTERS, money
 from console.format import saving, titled
-from console.forms import Form, FormState, at_fields, query_form, read_form, with_summary
-from console.gateway import Answer
+from console.forms import Form, FormState, query_form, read_form, with_summary
 from console.noun import Json
 from console.noun_page import page_at
-from console.paying import COIN, NAMES, STORED, options, payment_options, seen
-from console.problems import Reaction, reaction_to
+from console.paying import COIN, NAMES, STORED, not_quoted, options, payment_options, quoted, seen
 from console.reader import reader
 from console.routing import COMMAND, tenant
 from console.texts import _
@@ -40,13 +38,12 @@ async def show(visit: Visit, form: FormState | None = None, status: int = 200) -
     errors = _errors(given, {way for way, _words, _hint in ways}) if given else {}
     quote, by = None, given.get("by") or (ways[0][0] if ways else "")
     if given and ways and not errors:
-        answer = await visit.ask("/billing/quote", **_quoted(visit, given, by), **visit.scope)
-        if answer.problem is None:
+        chosen = "credits" if given.get("package", OWN) == OWN else "package"
+        answer = await visit.ask("/billing/quote", **{chosen: given[chosen]}, **quoted(visit, by), **visit.scope)
+        if answer.ok:
             quote = answer.body
-        elif reaction_to(answer.problem) in {Reaction.FIELDS, Reaction.UNKNOWN}:
-            errors = _refused(answer)
         else:
-            answer.need()
+            errors = not_quoted(answer, "credits", "package", names={"amount": "credits"})
     page = page_at(visit, "/top-up", _("Add credits"), form=form)
     values = {
         "config": config,
@@ -99,19 +96,6 @@ def _errors(given: dict[str, str], ways: set[str]) -> dict[str, str]:
     elif package != OWN and by.startswith(COIN):
         errors["package"] = _("Packages are not sold for coins. Enter a number of credits instead.")
     return errors
-
-
-def _quoted(visit: Visit, given: dict[str, str], by: str) -> dict[str, str]:
-    query = {"credits": given["credits"]} if given.get("package", OWN) == OWN else {"package": given["package"]}
-    return query | {name: value for name, value in options(visit, by).items() if name in {"provider", "asset"}}
-
-
-def _refused(answer: Answer) -> dict[str, str]:
-    assert answer.problem is not None
-    if reaction_to(answer.problem) is Reaction.UNKNOWN:
-        return {"credits": _("The price is not available now. Try again in a moment.")}
-    errors, summary = at_fields(answer.problem, ("credits", "package"), {"amount": "credits"})
-    return errors or {"credits": summary[0][1]}
 
 
 async def begin(visit: Visit) -> Response:

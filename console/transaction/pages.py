@@ -102,7 +102,6 @@ ACTIVITY.list(
     days=True,
     values=of_activity,
     create="",
-    file="activity",
 )
 ACTIVITY.add("/transactions/{id}", show)
 ENTRIES.list(
@@ -114,6 +113,5 @@ ENTRIES.list(
     days=True,
     values=of_entries,
     create="",
-    file="entries",
 )
 ROUTES = (*ACTIVITY.routes, *ENTRIES.routes)

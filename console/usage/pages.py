@@ -16,13 +16,12 @@ from console.format import month, short_day
 from console.forms import FormState, blank, query_form, read_form
 from console.gateway import Answer, Wanted
 from console.noun import Json, Noun
-from console.noun_page import ListPage, ObjectPage, pick, select, shown_filters, tab, text
+from console.noun_page import ListPage, pick, select, shown_filters, tab, text
 from console.problems import answered
 from console.reader import reader
 from console.routing import COMMAND
 from console.texts import N_, _, gettext
 from console.visit import Visit
-from console.who import actor_named
 from console.widgets import FormPage, Link, Tab, address
 from domain.common.access import Permission
 from domain.insight.spent import service_name
@@ -196,7 +195,6 @@ async def show(visit: Visit, form: FormState | None = None, status: int = 200) -
         "charts": charts(of, by_day.body) if by_day.ok else (),
         "names": dict(found.choices["agent_id"]) | _named(found.extra.get("names")),
         "naming": await visit.naming(found.rows, "agent_id"),
-        "actor": actor_named,
         "form": form or blank(),
         "reads_money": visit.reads_money,
     }
@@ -227,14 +225,6 @@ async def sync(visit: Visit) -> Response:
     return await visit.concluded(form, answer, f"{visit.base}/usage", "usage.syncing", show=show)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunsPage(FormPage):
-    """The page of runs, with the tabs of usage."""
-
-    path: str
-    tabs: tuple[Tab, ...]
-
-
 async def show_runs(visit: Visit) -> Response:
     """Show the cost of a run by agent and step, and the runs of the month's latest events."""
     of, name = _chosen(visit), visit.chosen("run").get("run", "")
@@ -247,14 +237,14 @@ async def show_runs(visit: Visit) -> Response:
     run = None if is_missing else run
     for each in filter(None, (log, run)):
         answered(each)
-    page = RunsPage(
+    page = FormPage(
         title=_("Usage by run"),
         crumbs=(Link(label=_("Usage"), href=of.path),),
         form=query_form({"run": name}, {"run": _("No usage was reported for this run.")} if is_missing else {}),
-        path=f"{of.path}/runs",
-        tabs=_tabs(of, visit, runs=True),
+        action=f"{of.path}/runs",
     )
     values = {
+        "tabs_of": _tabs(of, visit, runs=True),
         "of": of,
         "log": log,
         "run": run,
@@ -281,30 +271,24 @@ def title_of(spend: Json) -> str:
     return _("Purchase of %(name)s", name=agent) if spend["purchase_id"] else gettext(service_name(spend["action"]))
 
 
-async def show_use(visit: Visit) -> Response:
-    """Show one use: what it was for, its price, and its refunds."""
-    path = f"/credits/spends/{visit.path('id')}"
-    answers = await visit.ask_all(spend=(path, {}), refunds=(f"{path}/refunds", {"limit": _REFUNDS}))
-    spend = visit.owned(answers["spend"].need())
+def _refunds(visit: Visit) -> dict[str, Wanted]:
+    return {"refunds": (f"{SPENDS.own(visit)}/refunds", {"limit": _REFUNDS})}
+
+
+async def of_use(visit: Visit, spend: Json, answers: Mapping[str, Answer]) -> dict[str, Any]:
+    """Return what a use was for, and its refunds."""
     answered(answers["refunds"])
     metadata = spend["metadata"] or {}
-    page = ObjectPage(
-        title=title_of(spend),
-        crumbs=(Link(label=_("Usage"), href=f"{visit.base}/usage"),),
-        base=visit.base,
-        here=f"{visit.base}/usage/{spend['id']}",
-        form=blank(),
-    )
-    values = {
-        "it": spend,
+    return {
         "refunds": answers["refunds"],
         "naming": await visit.naming([spend], "agent_id", "department_id", "project_id"),
         "metadata": tuple((name, str(value)) for name, value in sorted(metadata.items()) if name not in _SHOWN),
         "model": str((spend["usage_event"] or {}).get("model") or metadata.get("model") or ""),
-        "actor": actor_named,
         "reads_money": visit.reads_money,
     }
-    return await visit.show("usage/use.html", page, values)
+
+
+SPENDS = Noun("/credits/spends", title=N_("Usage"), folder="usage/use", at="/usage", name=title_of)
 
 
 async def of_log(visit: Visit, found: lists.ListResult) -> dict[str, Any]:
@@ -313,8 +297,6 @@ async def of_log(visit: Visit, found: lists.ListResult) -> dict[str, Any]:
 
 USES.add("/usage", show)
 USES.add("/usage.csv", download)
-USES.add("/usage/uses", show)
-USES.add("/usage/uses.csv", download)
 USES.add("/usage/breakdown.csv", download_groups)
 USES.add("/usage/runs", show_runs)
 USES.add("/usage/sync", sync, *COMMAND)
@@ -329,5 +311,5 @@ LOG.list(
     values=of_log,
     create="",
 )
-USES.add("/usage/{id}", show_use)
-ROUTES = (*LOG.routes, *USES.routes)
+SPENDS.page(extra=_refunds, values=of_use)
+ROUTES = (*LOG.routes, *USES.routes, *SPENDS.routes)

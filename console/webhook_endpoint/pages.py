@@ -19,8 +19,7 @@ ENDPOINTS = Noun(
     "/webhook-endpoints",
     title=N_("Webhook endpoints"),
     folder="webhook_endpoint",
-    at="/alerts/settings",
-    one="/alerts/settings/endpoints/{id}",
+    at="/alerts/settings/endpoints",
     name="url",
     above=((N_("Alerts"), "/alerts"),),
     change=Permission.MANAGE_WEBHOOKS,
@@ -55,7 +54,7 @@ async def retry(visit: Visit) -> Response:
     return await visit.concluded(form, answer, ENDPOINTS.here(visit), "endpoint.retried", show=ENDPOINTS.show)
 
 
-ENDPOINTS.list(create="endpoints/new")
+ENDPOINTS.list()
 # Before the page, which would take the whole name for an id.
 ENDPOINTS.add(f"{ENDPOINTS.one}.csv", download_log)
 ENDPOINTS.page(
@@ -65,7 +64,7 @@ ENDPOINTS.page(
     values=_of_endpoint,
 )
 ENDPOINTS.form(
-    "endpoints/new",
+    "new",
     "",
     *("url", "types", "description", "asymmetric"),
     title=N_("Create webhook endpoint"),
@@ -103,6 +102,5 @@ ENDPOINTS.question(
     effect=(N_("Pending deliveries are not sent."), N_("This cannot be undone.")),
     facts=lambda it: ((_("Endpoint"), it["url"]),),
     method="DELETE",
-    path="",
 )
 ROUTES = ENDPOINTS.routes

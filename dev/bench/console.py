@@ -40,8 +40,16 @@ KILOBYTE = 1000
 #: The line and the processor of a cheap telephone.
 SLOW_LINE = {"offline": False, "latency": 150, "downloadThroughput": 200_000, "uploadThroughput": 90_000}
 SLOW_PROCESSOR = 4
-#: What the page of escrows asks the API for.
-ASKED = ("me", f"escrows?limit={ESCROWS}", "escrows/summary", "escrows/summary?waits_for=me", "billing/balance")
+#: What the page of escrows asks the API for, of an organization.
+ASKED = (
+    "me?marks=true&unread=true",
+    f"escrows?limit={ESCROWS}",
+    f"agents?limit={ESCROWS}&organization_id={{org}}",
+    f"agents?limit={ESCROWS}",
+    "escrows/summary",
+    "escrows/summary?waits_for=me",
+    "billing/balance",
+)
 #: Notes when the last row of the list was painted: a task that an animation frame posts runs after that frame's paint.
 #: What blocks the first paint holds frames back in some versions and lets them run in others, so that counts as well.
 _NOTE_ROWS = """(() => {
@@ -90,7 +98,8 @@ async def _make_escrows(world: World) -> None:
 
 async def _rate(world: World, session: str) -> BenchRow:
     page, cookie = f"/console/{world.ids['client_org']}/escrows", f"Cookie: {session}"
-    asked, key = " ".join(f"/api/v1/{path}" for path in ASKED), f"Authorization: Bearer {world.keys['client']}"
+    asked = " ".join(f"/api/v1/{each.format(org=world.ids['client_org'])}" for each in ASKED)
+    key = f"Authorization: Bearer {world.keys['client']}"
     await load(world.port, page, cookie)
     ours, theirs = await alternate(lambda: load(world.port, page, cookie), lambda: load(world.port, asked, key), ROUNDS)
     return BenchRow(

@@ -23,7 +23,7 @@ VALUES: dict[str, Any] = {
     **{"currency": "USD", "q": "report-17", "reference": "2026-01/GAME-17", "item": "GitHub Copilot subscription"},
     **{"vendor": "GitHub", "purpose": "Summarise the report", "why": "It completes code in our scripts."},
     **{"if-match": '"1"', "correction_id": f"stc_{SUFFIX}", "session_id": f"ses_{SUFFIX}", "link_id": f"lnk_{SUFFIX}"},
-    **{"slug": "report-writer", "reason": "Agreed with the customer."},
+    **{"body": b"\x89PNG...", "slug": "report-writer", "reason": "Agreed with the customer."},
     **{"template": "Daily budget: {daily}, remaining: {remaining}"},
 }
 
@@ -31,7 +31,7 @@ VALUES: dict[str, Any] = {
 ARGUMENTS: dict[str, dict[str, Any]] = {
     "agents.create": {"name": "Summariser"},
     "alert_rules.create": {
-        **{"name": "High spending", "metric": "spending", "window": "P1D"},
+        **{"name": "High use of credits", "metric": "credits.used", "window": "P1D"},
         "condition": {"type": "above", "threshold": "50.00"},
     },
     "analytics.set_peers_consent": {"agrees": True},

@@ -240,6 +240,8 @@ def _body_sent(operation: Operation) -> str:
     members = [each for each in operation.arguments if each.place == "body"]
     if not members:
         return ""
+    if members[0].kind == "bytes":
+        return members[0].name
     if not members[0].sent_as:
         return f"Free({members[0].name})"
     sent = [f"{each.sent_as!r}: {f'Free.unless_omitted({each.name})' if each.free else each.name}" for each in members]

@@ -109,7 +109,9 @@ def _members(document: Schema, described: Schema, taken: set[str]) -> tuple[list
     if not body:
         return [], False
     content = body["content"]
-    schema = content["application/json"]["schema"] if "application/json" in content else {}
+    if "application/json" not in content:
+        return [Argument("body", "bytes", "body", "body", True)], False
+    schema = content["application/json"]["schema"]
     alternatives = [each for each in schema.get("anyOf", [schema]) if each.get("type") != "null"]
     schemas = document["components"]["schemas"]
     target = alternatives[0] if len(alternatives) == 1 else schema

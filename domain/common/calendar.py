@@ -23,6 +23,7 @@ class Window(StrEnum):
     LIFETIME = "lifetime"
 
 
+UTC_ZONE = ZoneInfo("UTC")
 #: The bounds of a lifetime.
 BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 FOREVER = datetime(9999, 1, 1, tzinfo=UTC)

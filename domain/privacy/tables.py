@@ -179,6 +179,7 @@ TABLES: Mapping[str, DataPolicy] = {
     "peer_positions": DataPolicy(
         "in which quarter of its group an organization or an agent stood in a month", _WITH_ORG
     ),
+    "pictures": DataPolicy("pictures of agents and logos of organizations", _WITH_ORG, {FREE_TEXT: DELETE}),
     "pricing_agents": DataPolicy("an organization's settings of its agents' prices", _WITH_ORG, _WHO_DECIDED),
     "pricing_book": DataPolicy("how often the rules of prices changed"),
     "pricing_quotes": DataPolicy("which price an organization was offered, and why", erased=_WHO_DECIDED),

@@ -2,7 +2,9 @@
 
 CREATE POLICY tenant ON organizations TO bursar_api USING (id = bursar_org());
 GRANT SELECT, INSERT, UPDATE (name, tier, version, status, status_reason, status_by, status_at, timed_exits,
-    peers_agreed_at) ON organizations TO bursar_platform;
+    peers_agreed_at, picture_sha256) ON organizations TO bursar_platform;
+CREATE POLICY tenant_reads ON pictures FOR SELECT TO bursar_api
+    USING (org_id = bursar_org() OR EXISTS (SELECT FROM agents a WHERE a.id = pictures.subject));
 CREATE POLICY tenant ON organization_contacts TO bursar_api
     USING (org_id = bursar_org()) WITH CHECK (org_id = bursar_org());
 GRANT SELECT, INSERT, UPDATE (language, contacts, updated_by, updated_at, command_id)
@@ -30,7 +32,8 @@ SELECT pg_temp.tenant_reads_own('object_metadata', 'metadata_pairs');
 SELECT pg_temp.refuse_deletes('organization_contacts', 'object_metadata');
 SELECT pg_temp.append_only('audit_log');
 SELECT pg_temp.count_version('organizations', 'organization_contacts');
-GRANT SELECT ON organizations, session_links, sessions TO bursar_api;
+GRANT SELECT ON organizations, pictures, session_links, sessions TO bursar_api;
+GRANT SELECT, INSERT, UPDATE, DELETE ON pictures TO bursar_platform;
 GRANT INSERT ON object_metadata TO bursar_api;
 GRANT SELECT ON metadata_pairs TO bursar_platform;
 GRANT SELECT, INSERT ON audit_log TO bursar_api, bursar_platform;

@@ -4,7 +4,8 @@ CREATE POLICY tenant_reads ON agents FOR SELECT TO bursar_api
     USING (org_id = bursar_org() OR (visibility = 'public' AND (bursar_org() IS NOT NULL)));
 CREATE POLICY tenant_writes ON agents FOR INSERT TO bursar_api WITH CHECK (org_id = bursar_org());
 GRANT SELECT, INSERT, UPDATE (name, visibility, pricing_model, price_minor, price_currency, terms, department_id,
-    project_id, category, version, description, retired_at, retired_by, accepts_granted) ON agents TO bursar_platform;
+    project_id, category, version, description, retired_at, retired_by, accepts_granted, picture_sha256,
+    samples) ON agents TO bursar_platform;
 GRANT SELECT, UPDATE (version) ON pricing_book TO bursar_platform;
 INSERT INTO pricing_book (id, version) VALUES (1, 2);
 

@@ -299,11 +299,7 @@ class SpendRefusal(Base):
     __table_args__ = (
         UniqueConstraint("idempotency_key"),
         Index("ix_refusals_org_id", "org_id", "control_id", "id"),
-        Index(
-            "ix_refusals_of_agents",
-            *("org_id", "id"),
-            postgresql_where=text("agent_id IS NOT NULL AND idempotency_key NOT LIKE 'purchase:%'"),
-        ),
+        Index("ix_refusals_org_id_id", "org_id", "id"),
         {"schema": SCHEMA},
     )
 

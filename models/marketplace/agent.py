@@ -17,8 +17,8 @@ class Agent(Base):
     price. `terms` are the bounds of terms that the agent accepts automatically, by term: `{"review_period": {"most":
     259200}}`, as `domain.escrow.contract.Bounds` names them. With `accepts_granted` granted credits may fund its
     escrows. `category` is one of the platform's, for leaderboards. `department_id` and `project_id` are charged for its
-    spending; only owners and admins set them. `version` counts the changes, by a trigger. `retired_at` is set once: no
-    new work begins after it.
+    spending; only owners and admins set them. `samples` are objects of a title, a URL and a note. `version` counts the
+    changes, by a trigger. `retired_at` is set once: no new work begins after it.
     """
 
     __tablename__ = "agents"
@@ -52,3 +52,5 @@ class Agent(Base):
     description: Mapped[str | None]
     retired_at: Mapped[datetime | None]
     retired_by: Mapped[str | None]
+    picture_sha256: Mapped[str | None] = mapped_column(info={"holds": "identifier"})
+    samples: Mapped[list[dict[str, Any]]] = mapped_column(JSONB, server_default="[]", info={"holds": "free_text"})

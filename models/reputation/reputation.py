@@ -45,6 +45,8 @@ class ReputationEventRow(Base):
             `lesson_bad_e6`): of proven agents with `is_proven`, otherwise of newcomers.
         client_good_e6, client_bad_e6: evidence about the counterparty as a client.
         is_end: whether it ended a contract; `is_success` is whether successfully.
+        delivery_seconds: of a job that ended well, without dispute or refund: the time from its funding to its last
+            delivery; null for all other events.
         score_delta_e6: the change of the agent's overall score.
         day: the effective date: of `at`, or of the agent's last night if that is later.
         seasoned_on: the date from which it counts in `reputation_seasoned`, and so for an agent's terms: `day` for bad
@@ -63,6 +65,9 @@ class ReputationEventRow(Base):
         Index("ix_reputation_events_agent_id_seasoned_on", "agent_id", "seasoned_on"),
         Index("ix_reputation_events_subject", "subject"),
         Index("ix_reputation_events_day", "day"),
+        Index(
+            "ix_reputation_events_delivered", "agent_id", "seq", postgresql_where=text("delivery_seconds IS NOT NULL")
+        ),
         Index(
             "ix_reputation_events_client_good",
             "counterparty_org_id",
@@ -95,6 +100,7 @@ class ReputationEventRow(Base):
     is_end: Mapped[bool] = mapped_column(server_default=false())
     is_success: Mapped[bool] = mapped_column(server_default=false())
     response_ms: Mapped[int | None]
+    delivery_seconds: Mapped[int | None]
     score_delta_e6: Mapped[int]
     day: Mapped[date] = mapped_column(Date)
     at: Mapped[datetime]
@@ -160,6 +166,8 @@ class ReputationAgentRow(Base):
         ended, succeeded: counted contracts, and successful ones.
         rated: counted feedback of clients.
         response_count, response_total_ms, response_buckets: response times, as `domain.reputation.timing.Timing`.
+        delivery_seconds: the median over the latest 100 jobs of 90 days with a time of delivery, as of the last night;
+            null for fewer than three.
         stars_e6, rank_e6: the overall score and rank.
         stale_at: the time since which the scores contain voided evidence; null if they do not.
         night_on: the date of the last nightly update, with the overall score `night_stars_e6` and its interval
@@ -185,6 +193,7 @@ class ReputationAgentRow(Base):
     response_count: Mapped[int] = mapped_column(server_default=_ZERO)
     response_total_ms: Mapped[int] = mapped_column(server_default=_ZERO)
     response_buckets: Mapped[list[int]] = mapped_column(ARRAY(BIGINT))
+    delivery_seconds: Mapped[int | None]
     stars_e6: Mapped[int]
     rank_e6: Mapped[int]
     night_on: Mapped[date | None] = mapped_column(Date)

@@ -40,3 +40,4 @@ class Organization(Base):
     status_at: Mapped[datetime | None]
     timed_exits: Mapped[str] = mapped_column(server_default="continue")
     peers_agreed_at: Mapped[datetime | None]
+    picture_sha256: Mapped[str | None] = mapped_column(info={"holds": "identifier"})

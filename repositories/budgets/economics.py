@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import Boolean, ColumnElement, and_, literal_column, select
+from sqlalchemy import ColumnElement, and_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.budgets.economics import (
@@ -165,12 +165,12 @@ _ENTRIES = Listing(of=PurchaseEntryRow, order=[PurchaseEntryRow.id], created="at
 
 
 async def _refusals(session: AsyncSession, log: _Log) -> _Read:
-    holder = log.holder
-    # Word for word the condition of the index: purchase orders have entries of their own.
-    kept = literal_column("idempotency_key NOT LIKE 'purchase:%'", Boolean)
-    part = (SpendRefusal.org_id == log.wanted.org_id, SpendRefusal.agent_id.is_not(None), kept)
-    besides = None if holder is None else lambda row: and_(*own_conditions(holder, log.wanted.org_id, row))
-    found = await _REFUSALS.page(session, log.wanted, [part], besides=besides)
+    def shown(row: type[SpendRefusal]) -> ColumnElement[bool]:
+        own = () if log.holder is None else own_conditions(log.holder, log.wanted.org_id, row)
+        # Purchase orders have entries of their own.
+        return and_(row.agent_id.is_not(None), row.idempotency_key.not_like("purchase:%"), *own)
+
+    found = await _REFUSALS.page(session, log.wanted, [(SpendRefusal.org_id == log.wanted.org_id,)], besides=shown)
     entries = [_of_refusal(row) for row in found.rows]
     return [entry for entry in entries if log.shows(entry)], found.following
 

@@ -23,7 +23,7 @@ from repositories.credits import department
 from repositories.credits.spend_id_range import LAST_ID, SCAN_LIMITS, first_id, next_position, range_filters
 
 #: A row with its principal and attribution.
-Made = TypeVar("Made", Spend, SpendRefusal, Spend | EscrowCount | PurchaseCount)
+Made = TypeVar("Made", Spend, Spend | EscrowCount | PurchaseCount)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,7 +137,7 @@ async def own_among(session: AsyncSession, spend_ids: Collection[str], holder: K
 
 
 async def own_of(session: AsyncSession, rows: Sequence[Made], holder: KeyHolder) -> list[Made]:
-    """Return those of the spends or refusals that are a key's own."""
+    """Return those of the spends that are a key's own."""
     departments = {row.department_id for row in rows} - {None}
     paths: dict[str | None, Sequence[str]] = {None: ()}
     if departments:

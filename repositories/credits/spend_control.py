@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, and_, bindparam, func, or_, select, text
+from sqlalchemy import ColumnElement, Select, and_, bindparam, func, or_, select, text, true
 from sqlalchemy.dialects.postgresql import ARRAY, UUID as UUIDType
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
@@ -35,6 +35,7 @@ from repositories.common.listing import (
     of_owner,
 )
 from repositories.credits.department import parts_of
+from repositories.credits.spend import KeyHolder, own_conditions
 from repositories.credits.spend_id_range import LAST_ID, SCAN_LIMITS, RangeKind, first_id, next_position, range_filters
 
 #: Rows that count in a control.
@@ -296,7 +297,16 @@ async def spends(
     return [(by_id[id_], counted[id_]) for id_ in shown], None if following is None else (following,)
 
 
-async def refusals(session: AsyncSession, wanted: ListFilter, *, control: SpendControl) -> ListPage[SpendRefusal]:
-    """Return a page of the refusals of a control, newest first."""
-    part = (SpendRefusal.org_id == control.org_id, SpendRefusal.control_id == control.id)
-    return await _REFUSALS.page(session, wanted, [part])
+async def refusals(
+    session: AsyncSession, wanted: ListFilter, *, control: SpendControl | None = None, holder: KeyHolder | None
+) -> ListPage[SpendRefusal]:
+    """Return a page of refusals, newest first: of a control, or of all controls and for lack of credits.
+
+    With `holder`, only its own; a page reads a bounded number of rows, so it may be short without being the last.
+    """
+    org_id, part = wanted.org_id, of_owner(SpendRefusal.org_id, wanted)
+    if control is not None:
+        org_id = control.org_id
+        part = (SpendRefusal.org_id == org_id, SpendRefusal.control_id == control.id)
+    own = None if holder is None else lambda row: and_(true(), *own_conditions(holder, org_id, row))
+    return await _REFUSALS.page(session, wanted, [part], besides=own)

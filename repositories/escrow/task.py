@@ -186,7 +186,7 @@ def _is_collected(invoice_id: Any) -> ColumnElement[bool]:
 
 
 def _of_operators(actor: Actor) -> list[Select[Any]]:
-    if actor.org_id is not None or not actor.may(Permission.OPERATE):
+    if actor.org_id is not None or not actor.may(Permission.INSPECT):
         return []
     awake = or_(Alert.snoozed_until.is_(None), Alert.snoozed_until <= func.now())
     row = ReconciliationDiscrepancy

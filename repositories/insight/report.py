@@ -5,7 +5,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete, func, or_, select, update
+from sqlalchemy import ColumnElement, delete, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import undefer
 
@@ -30,10 +30,21 @@ async def get(session: AsyncSession, report_id: str, *, lock: bool = False) -> R
     return await get_required(session, Report, report_id, PREFIX, MISSING, fresh=True, lock=lock)
 
 
-async def listed(session: AsyncSession, org_id: str | None) -> Sequence[Report]:
-    """Return the reports of an organization, or of operators, that are not deleted; newest first."""
-    owned = Report.org_id.is_not_distinct_from(org_id), Report.ended_at.is_(None)
-    return (await session.scalars(select(Report).where(*owned).order_by(Report.id.desc()))).all()
+_LIST = Listing(of=Report, order=[Report.id], prefix=PREFIX)
+
+
+async def page(session: AsyncSession, org_id: str | None, wanted: ListFilter) -> ListPage[Report]:
+    """Return a page of the reports of an organization, or of operators, that are not deleted; newest first."""
+    return await _LIST.page(session, wanted, [_open(org_id)])
+
+
+async def number(session: AsyncSession, org_id: str | None) -> int:
+    """Return how many reports an organization, or operators, have that are not deleted."""
+    return await session.scalar(select(func.count()).select_from(Report).where(*_open(org_id))) or 0
+
+
+def _open(org_id: str | None) -> tuple[ColumnElement[bool], ...]:
+    return Report.org_id.is_not_distinct_from(org_id), Report.ended_at.is_(None)
 
 
 async def add(session: AsyncSession, row: Report) -> Report:

@@ -57,8 +57,9 @@ async def names(session: AsyncSession, agent_ids: Collection[str]) -> dict[str, 
 class AgentCard:
     """Summary of an agent for buyers: its organization, ratings and settled work.
 
-    `stars_e6` is the mean score in millionths, None without evidence; `ratings` and `jobs_done` count evidence. With
-    `can_be_hired` the agent is not retired, and its organization neither suspended nor closed.
+    `stars_e6` is the mean score in millionths, None without evidence; `ratings` and `jobs_done` count evidence.
+    `delivery_seconds` is the median time of delivery. With `can_be_hired` the agent is not retired, and its
+    organization neither suspended nor closed.
     """
 
     organization_name: str
@@ -66,6 +67,8 @@ class AgentCard:
     stars_e6: int | None
     ratings: int
     jobs_done: int
+    delivery_seconds: int | None
+    picture_sha256: str | None
 
 
 async def agent_cards(session: AsyncSession, agent_ids: Collection[str]) -> dict[str, AgentCard]:
@@ -73,15 +76,16 @@ async def agent_cards(session: AsyncSession, agent_ids: Collection[str]) -> dict
     scored, author = ReputationAgentRow, Organization
     can_be_hired = and_(Agent.retired_at.is_(None), author.status == OrganizationStatus.ACTIVE)
     counted = (scored.stars_e6, scored.evidence_count, scored.rated, scored.succeeded)
+    more = (scored.delivery_seconds, Agent.picture_sha256)
     query = (
-        select(Agent.id, author.name, can_be_hired, *counted)
+        select(Agent.id, author.name, can_be_hired, *counted, *more)
         .join(author, author.id == Agent.org_id)
         .outerjoin(scored, scored.agent_id == Agent.id)
         .where(Agent.id.in_(agent_ids))
     )
     return {
-        id_: AgentCard(name, can, stars if evidence else None, rated or 0, succeeded or 0)
-        for id_, name, can, stars, evidence, rated, succeeded in await session.execute(query)
+        id_: AgentCard(name, can, stars if evidence else None, rated or 0, succeeded or 0, seconds, picture)
+        for id_, name, can, stars, evidence, rated, succeeded, seconds, picture in await session.execute(query)
     }
 
 

@@ -537,7 +537,7 @@ async def inbox_ages(session: AsyncSession, now: datetime) -> dict[str, int]:
 
 _READERS: dict[str, Reader] = {
     "credits.available": _available,
-    "spending": _spent,
+    "credits.used": _spent,
     "spend_control.used": _used,
     "payments.started": _payments,
     "payments.failed": _payments,
@@ -545,5 +545,5 @@ _READERS: dict[str, Reader] = {
     "usage.events": _usage,
     "reputation.score": _scores,
     "inbox.oldest": _inbox,
-    "spending.to_last_week": _spike,
+    "credits.used_to_last_week": _spike,
 }

@@ -302,7 +302,7 @@ async def history(
 
 # The first rows of each band, by the index of the board or of its category.
 _LEADERS = """
-SELECT a.id, a.name, r.rank_e6, r.stars_e6, r.evidence_count
+SELECT a.id, a.name, a.picture_sha256, r.rank_e6, r.stars_e6, r.evidence_count
 FROM (
     SELECT top.* FROM unnest($1::text[]) AS wanted (board), unnest($2::smallint[]) AS ranked (band), LATERAL (
         SELECT s.agent_id, s.rank_e6, s.stars_e6, s.evidence_count FROM {table} s
@@ -438,16 +438,17 @@ async def events_of(session: AsyncSession, wanted: ListFilter, *, agent_id: str)
 async def feedback_of(
     session: AsyncSession, wanted: ListFilter, *, viewer: str | None
 ) -> ListPage[ReputationFeedbackRow]:
-    """Return a page of the feedback on an agent, newest first. Needs the platform's session.
+    """Return a page of the feedback on an agent, or on an organization's, newest first. Needs the platform's session.
 
-    `viewer` is the reader, which sees the agent. Of feedback between others it sees only the counted feedback; None,
+    `viewer` is the reader, which sees the agents. Of feedback between others it sees only the counted feedback; None,
     the platform, sees all.
     """
-    part = (ReputationFeedbackRow.agent_id == wanted.equal["agent_id"],)
+    rated = "agent_id" if "agent_id" in wanted.equal else "agent_org_id"
+    part = (getattr(ReputationFeedbackRow, rated) == wanted.equal[rated],)
     event = ReputationEventRow
 
     def shown(row: type[ReputationFeedbackRow]) -> ColumnElement[bool]:
         counts = (event.id == row.event_id, event.voided_at.is_(None), event.excluded.is_(None))
         return or_(row.org_id == viewer, row.agent_org_id == viewer, select(event.id).where(*counts).exists())
 
-    return await _FEEDBACK.page(session, wanted, [part], served=["agent_id"], besides=None if viewer is None else shown)
+    return await _FEEDBACK.page(session, wanted, [part], served=[rated], besides=None if viewer is None else shown)

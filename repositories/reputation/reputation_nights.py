@@ -87,7 +87,12 @@ WITH known AS (
 ), taken AS (
     UPDATE reputation_agents a
     SET stars_e6 = stars, rank_e6 = rank, night_on = $2, night_stars_e6 = stars,
-        night_low_e6 = greatest(0, stars - below), night_high_e6 = least(1000000, stars + over)
+        night_low_e6 = greatest(0, stars - below), night_high_e6 = least(1000000, stars + over),
+        delivery_seconds = CASE WHEN a.latest_on >= $2::date - 90 THEN (
+            SELECT CASE WHEN count(*) >= 3 THEN percentile_disc(0.5) WITHIN GROUP (ORDER BY e.delivery_seconds) END
+            FROM (SELECT * FROM reputation_events
+                WHERE agent_id = a.agent_id AND delivery_seconds IS NOT NULL AND voided_at IS NULL
+                ORDER BY seq DESC LIMIT 100) e WHERE e.day >= $2::date - 90) END
     FROM found f
     WHERE a.agent_id = f.agent_id AND (a.night_on IS NULL OR a.night_on < $2)
     RETURNING a.agent_id, new.stars_e6, new.night_low_e6, new.night_high_e6, new.rank_e6, new.evidence_count,

@@ -1,4 +1,4 @@
-"""Cost and revenue of agents by day (UTC), from days and rows of the period only.
+"""Cost and revenue of agents by day of a zone, from days and rows of the period only.
 
 Costs are what was spent (`domain.insight.spent`), without invoices, and recorded usage. Each is counted once: usage
 that names a spend, or is charged to credits, is in the spend; what an invoice bills is recorded usage. Payments of an
@@ -9,13 +9,15 @@ In money, credits count at the purchase price of their lots, so granted ones cou
 
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from datetime import UTC, date, datetime, time, timedelta
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, date, datetime, timedelta
 from fractions import Fraction
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import RowMapping, TextClause, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from domain.common.calendar import UTC_ZONE, first_moment
 from domain.common.errors import QueryTooLarge
 from domain.common.money import CREDIT
 from domain.insight.spent import SpentPart, SpentService
@@ -36,7 +38,7 @@ _KINDS_OF_SERVICES: Mapping[str | None, CostKind] = {
 # What belongs to a row is looked up for it alone: a join may read all there is.
 # An event that names a spend, is charged or was voided costs nothing beside it.
 _USAGE = text("""
-SELECT (e.occurred_at AT TIME ZONE 'UTC')::date AS day, e.agent_id, e.project_id, e.model, e.currency,
+SELECT (e.occurred_at AT TIME ZONE :zone)::date AS day, e.agent_id, e.project_id, e.model, e.currency,
     sum(e.cost_pico) AS pico
 FROM usage_events e
 WHERE e.org_id = :org_id AND e.occurred_at >= :since AND e.occurred_at < :until AND e.cost_pico > 0
@@ -47,7 +49,7 @@ GROUP BY 1, 2, 3, 4, 5 LIMIT :most
 """)
 # Revenue that is not shared is added up here; every other event is a row with its shares.
 _REVENUE = text("""
-SELECT (r.occurred_at AT TIME ZONE 'UTC')::date AS day, r.status, m.currency, CASE r.shares_version WHEN 0
+SELECT (r.occurred_at AT TIME ZONE :zone)::date AS day, r.status, m.currency, CASE r.shares_version WHEN 0
         THEN jsonb_build_array(jsonb_build_object('agent_id', r.agent_id, 'project_id', r.project_id, 'bps', 10000))
         ELSE (SELECT a.parts FROM attributions a WHERE a.event_id = r.id AND a.version = r.shares_version) END AS parts,
     sum(m.amount)::bigint AS amount, sum(m.reversed)::bigint AS reversed, sum(m.commission)::bigint AS commission
@@ -64,13 +66,13 @@ GROUP BY 1, 2, 3, 4, CASE r.shares_version WHEN 0 THEN '' ELSE r.id END LIMIT :m
 
 
 async def costs(
-    session: AsyncSession, org_id: str, since: date, until: date, *, in_money: bool = False
+    session: AsyncSession, org_id: str, since: date, until: date, *, in_money: bool = False, zone: ZoneInfo = UTC_ZONE
 ) -> list[DailyCost]:
-    """Return the costs of an organization's agents on the days from `since` to `until`, exclusive.
+    """Return the costs of an organization's agents on the days of the zone from `since` to `until`, exclusive.
 
     Commission of sales is part of `revenue`. With `in_money` credits count at their purchase price.
     """
-    days = [_start(since) + at * _DAY for at in range((until - since).days + 1)]
+    days = [first_moment(since + at * _DAY, zone) for at in range((until - since).days + 1)]
     columns = ("agent_id", "project_id", "model")
     found = [
         DailyCost(
@@ -92,7 +94,7 @@ async def costs(
             asset=row["currency"],
             minor=Fraction(int(row["pico"]), minor_pico(row["currency"])),
         )
-        for row in await _read(session, _USAGE, _asked(org_id, since, until, in_money=in_money))
+        for row in await _read(session, _USAGE, _asked(org_id, since, until, zone, in_money=in_money))
     ]
     return [cost for cost in found if cost.minor]
 
@@ -102,14 +104,14 @@ def _kind(each: Spent) -> CostKind:
 
 
 async def revenue(
-    session: AsyncSession, org_id: str, since: date, until: date, *, in_money: bool = False
+    session: AsyncSession, org_id: str, since: date, until: date, *, in_money: bool = False, zone: ZoneInfo = UTC_ZONE
 ) -> list[DailyRevenue]:
     """Return the revenue of an organization's agents on the same days, by the present shares.
 
     With `in_money` earnings in credits count at their purchase price; reported credits stay credits.
     """
     found = []
-    for row in await _read(session, _REVENUE, _asked(org_id, since, until, in_money=in_money)):
+    for row in await _read(session, _REVENUE, _asked(org_id, since, until, zone, in_money=in_money)):
         parts = [RevenueShare(**part) for part in row["parts"]]
         divisions = divide_by_shares(row["amount"], row["reversed"], row["commission"], parts)
         for part, (amount, reversed_minor, commission) in zip(parts, divisions, strict=True):
@@ -140,20 +142,19 @@ def _all(rows: Sequence[RowMapping]) -> Sequence[RowMapping]:
     return rows
 
 
-def _asked(org_id: str, since: date, until: date, *, in_money: bool) -> dict[str, object]:
-    return {"org_id": org_id, "since": _start(since), "until": _start(until), "most": MAX_ROWS, "in_money": in_money}
+def _asked(org_id: str, since: date, until: date, zone: ZoneInfo, *, in_money: bool) -> dict[str, object]:
+    asked = {"since": first_moment(since, zone), "until": first_moment(until, zone), "zone": zone.key}
+    return {"org_id": org_id, "most": MAX_ROWS, "in_money": in_money, **asked}
 
 
-def _start(day: date) -> datetime:
-    return datetime.combine(day, time(), UTC)
-
-
-def moments(days: Sequence[date], now: datetime) -> dict[date, datetime]:
+def moments(days: Iterable[date], now: datetime, zone: ZoneInfo = UTC_ZONE) -> dict[date, datetime]:
     """Return the moment of each day at whose rate its amounts are converted: its last one, or now."""
-    return {
-        day: min(_start(day) + _DAY, max(now, _start(day) + timedelta.resolution)) - timedelta.resolution
-        for day in days
-    }
+
+    def last(day: date) -> datetime:
+        ends, earliest = first_moment(day + _DAY, zone), first_moment(day, zone) + timedelta.resolution
+        return min(ends, max(now, earliest)) - timedelta.resolution
+
+    return {day: last(day) for day in {*days}}
 
 
 async def measures(wanted: MeasureQuery) -> list[Measured]:
@@ -175,7 +176,7 @@ async def measures(wanted: MeasureQuery) -> list[Measured]:
     ]
     for name, row, minor in rows:
         of = {"agent": row.agent_id, "project": row.project_id}
-        moment = _start(row.day)
+        moment = first_moment(row.day, UTC_ZONE)
         if all(of[each] in values for each, values in wanted.where.items()) and wanted.bounds[0] <= moment:
             place = bisect_right(wanted.bounds, moment) - 1
             sums[place, tuple(of[each] for each in wanted.by), name, row.asset] += minor

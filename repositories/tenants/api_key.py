@@ -373,9 +373,12 @@ async def is_only_person(session: AsyncSession, org_id: str, name: str, roles: C
 _LIST = Listing(of=ApiKey, order=[ApiKey.id], prefix="key", searched=("principal",))
 
 
-async def page(session: AsyncSession, wanted: ListFilter, *, active_only: bool) -> ListPage[ApiKey]:
-    """Return a page of keys, newest first."""
+async def page(
+    session: AsyncSession, wanted: ListFilter, *, active_only: bool, principal: str | None
+) -> ListPage[ApiKey]:
+    """Return a page of keys, newest first: of a principal, or of all."""
     part: Part = () if wanted.org_id is None else (ApiKey.org_id == wanted.org_id,)
     if active_only:
         part = (*part, *_active())
-    return await _LIST.page(session, wanted, [part])
+    own = None if principal is None else lambda row: func.lower(row.principal) == principal.lower()
+    return await _LIST.page(session, wanted, [part], besides=own)

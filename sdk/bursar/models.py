@@ -482,6 +482,8 @@ class AgentView(Model):
     stars: Decimal | None = NOT_SENT
     ratings: int = NOT_SENT
     jobs_done: int = NOT_SENT
+    median_delivery_seconds: int | None = NOT_SENT
+    picture_url: str | None = NOT_SENT
     can_be_hired: bool = NOT_SENT
     id: str
     name: str = NOT_SENT
@@ -492,6 +494,7 @@ class AgentView(Model):
     pricing: PricingView = NOT_SENT
     terms: dict[str, BoundsView] = NOT_SENT
     accepts_granted_credits: bool = NOT_SENT
+    samples: list[SampleView] = NOT_SENT
     created_at: datetime = NOT_SENT
     retired_at: datetime | None = NOT_SENT
 
@@ -2168,7 +2171,9 @@ class FeedbackView(Model):
     id: str
     contract_id: str | None = NOT_SENT
     agent_id: str = NOT_SENT
+    agent_name: str | None = NOT_SENT
     organization_id: str | None = NOT_SENT
+    organization_name: str | None = NOT_SENT
     ratings: dict[str, int] = NOT_SENT
     comment: str | None = NOT_SENT
     event_id: str | None = NOT_SENT
@@ -2461,6 +2466,7 @@ class LeaderView(Model):
     rank: int = NOT_SENT
     agent_id: str = NOT_SENT
     name: str = NOT_SENT
+    picture_url: str | None = NOT_SENT
     score: Decimal = NOT_SENT
     rank_score: Decimal = NOT_SENT
     evidence_count: int = NOT_SENT
@@ -2634,6 +2640,7 @@ class MeOrganization(Model):
     id: str
     name: str = NOT_SENT
     tier: str = NOT_SENT
+    logo_url: str | None = NOT_SENT
 
 
 class MePreferences(Model):
@@ -2662,6 +2669,7 @@ class MeView(Model):
     permissions: list[Permission] = NOT_SENT
     organization: MeOrganization | None = NOT_SENT
     agent: MeAgent | None = NOT_SENT
+    confined: bool = NOT_SENT
     session: MeSession | None = NOT_SENT
     key_id: str | None = NOT_SENT
     environment: Environment = NOT_SENT
@@ -2890,6 +2898,8 @@ class OfferView(Model):
     stars: Decimal | None = NOT_SENT
     ratings: int = NOT_SENT
     jobs_done: int = NOT_SENT
+    median_delivery_seconds: int | None = NOT_SENT
+    picture_url: str | None = NOT_SENT
     can_be_hired: bool = NOT_SENT
     agent_id: str = NOT_SENT
     name: str = NOT_SENT
@@ -2933,6 +2943,7 @@ class OrganizationView(Model):
     status_reason: str | None = NOT_SENT
     status_changed_at: datetime | None = NOT_SENT
     timed_exits: TimedExits = NOT_SENT
+    logo_url: str | None = NOT_SENT
     created_at: datetime = NOT_SENT
 
 
@@ -3792,14 +3803,17 @@ class RefundView(Model):
 
 
 class RefusalView(Model):
-    """A spend that a control refused."""
+    """A spend that a control refused, or that the organization had not enough credits for."""
 
     id: str
+    control_id: str | None = NOT_SENT
+    subject: SubjectView | None = NOT_SENT
     reason: str = NOT_SENT
     window: Window | None = NOT_SENT
     pool: str | None = NOT_SENT
     limit: Amount | None = NOT_SENT
     remaining: Amount | None = NOT_SENT
+    limit_currency: str | None = NOT_SENT
     resets_at: datetime | None = NOT_SENT
     action: str = NOT_SENT
     amount: Amount = NOT_SENT
@@ -3811,13 +3825,6 @@ class RefusalView(Model):
     key_id: str | None = NOT_SENT
     principal: str | None = NOT_SENT
     at: datetime = NOT_SENT
-
-
-class ReportPage(Model):
-    """ReportPage."""
-
-    data: list[ReportView] = NOT_SENT
-    next_cursor: str | None = None
 
 
 class ReportQueryView(Model):
@@ -4020,6 +4027,7 @@ class RoiListView(Model):
     scope: RoiScope = NOT_SENT
     from_: date = Field(NOT_SENT, alias="from")
     to: date = NOT_SENT
+    zone: str = NOT_SENT
     currency: str = NOT_SENT
     left_out: list[str] = NOT_SENT
     data: list[RoiView] = NOT_SENT
@@ -4167,6 +4175,14 @@ class RunStepView(Model):
     agents: list[str] = NOT_SENT
     own: RunCostView = NOT_SENT
     total: RunCostView = NOT_SENT
+
+
+class SampleView(Model):
+    """A sample of an agent's work."""
+
+    title: str = NOT_SENT
+    url: str = NOT_SENT
+    note: str | None = NOT_SENT
 
 
 class ScoreExplanationView(Model):

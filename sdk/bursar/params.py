@@ -500,6 +500,14 @@ class RuleWrite(TypedDict, total=False):
     valid_until: datetime | str | None
 
 
+class Sample(TypedDict, total=False):
+    """A sample of an agent's work."""
+
+    title: Required[str]
+    url: Required[str]
+    note: str | None
+
+
 class SecretChargeCreate(TypedDict, total=False):
     """The attribution of the cost, as with `POST /credits/use`."""
 

@@ -67,7 +67,7 @@ async def create(
         if made.updated_at == made.created_at:
             require_same_request(made, row, ("definition", "recipients"))
         return made
-    if len(await reports.listed(session, org_id)) >= MAX_REPORTS:
+    if await reports.number(session, org_id) >= MAX_REPORTS:
         raise ReportLimitReached(
             f"There are already {MAX_REPORTS} reports. Delete one first.", extra={"limit": MAX_REPORTS}
         )

@@ -39,11 +39,13 @@ class SpentAmount:
         return sum(self.parts.values())
 
 
-async def totals(
-    session: AsyncSession, org_id: str, *, since: datetime, until: datetime, currency: str, now: datetime
-) -> SpentAmount:
-    """Return what was spent, converted into a currency, without groups and without the preceding period."""
-    asked = Query(metrics=tuple(_PARTS), since=since, until=until, currency=currency)
+async def totals(session: AsyncSession, org_id: str, asked: Query, *, now: datetime) -> SpentAmount:
+    """Return what was spent, converted into the currency of `asked`, without groups and the preceding period.
+
+    The arguments are those of `spent`.
+    """
+    currency = asked.currency or CREDIT
+    asked = replace(asked, metrics=tuple(_PARTS), compare=None)
     exact, _ = _exact(await run_query(session, asked, org_id=org_id, now=now))
     return SpentAmount(asset=currency, parts=round_parts(exact[currency]), before={})
 

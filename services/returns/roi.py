@@ -4,9 +4,11 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import date, datetime
+from zoneinfo import ZoneInfo
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from domain.common.calendar import UTC_ZONE
 from domain.common.errors import Invalid, QueryTooLarge
 from domain.common.money import CREDIT
 from domain.returns import roi
@@ -75,13 +77,14 @@ async def report(
     now: datetime,
     weekly: bool = True,
     most: int | None = None,
+    zone: ZoneInfo = UTC_ZONE,
 ) -> tuple[list[Roi], Roi, tuple[str, ...]]:
     """Return the result of `figures`, the figures of the whole organization, and the left-out currencies.
 
-    All are from one read, with the revenue of every agent. Errors are those of `figures`; with `most`, which limits the
-    days of all agents, projects or models together, also `analytics.too_much`.
+    All are from one read, with the revenue of every agent; days are those of the zone. Errors are those of `figures`;
+    with `most`, which limits the days of all agents, projects or models together, also `analytics.too_much`.
     """
-    costs, revenue, left_out = await _rows(session, org_id, since, until, currency, now)
+    costs, revenue, left_out = await _rows(session, org_id, since, until, currency, now, zone=zone)
     named = "model" if scope is RoiScope.MODEL else f"{scope}_id"
     rows = costs if scope is RoiScope.MODEL else () if scope is RoiScope.ORGANIZATION else (*costs, *revenue)
     values = len({getattr(row, named) for row in rows}) * (until - since).days
@@ -99,14 +102,22 @@ async def report(
 
 
 async def _rows(
-    session: AsyncSession, org_id: str, since: date, until: date, currency: str, now: datetime, *, decides: bool = False
+    session: AsyncSession,
+    org_id: str,
+    since: date,
+    until: date,
+    currency: str,
+    now: datetime,
+    *,
+    decides: bool = False,
+    zone: ZoneInfo = UTC_ZONE,
 ) -> tuple[Sequence[DailyCost], Sequence[DailyRevenue], tuple[str, ...]]:
     roi.check_period(since, until)
     in_money = currency != CREDIT
-    costs = await store.costs(session, org_id, since, until, in_money=in_money)
-    revenue = await store.revenue(session, org_id, since, until, in_money=in_money)
+    costs = await store.costs(session, org_id, since, until, in_money=in_money, zone=zone)
+    revenue = await store.revenue(session, org_id, since, until, in_money=in_money, zone=zone)
     rows: list[DailyCost | DailyRevenue] = [*costs, *revenue]
-    moments, rates = store.moments([row.day for row in rows], now), Rates(session, currency)
+    moments, rates = store.moments((row.day for row in rows), now, zone), Rates(session, currency)
     left_out = await assets_without_rate(rates, ((row.asset, moments[row.day]) for row in rows))
     unknown = {row.agent_id for row in costs if row.asset in left_out} if decides else set()
     costs = [row for row in costs if row.asset not in left_out]

@@ -176,7 +176,7 @@ async def test_absence_fires_at_its_effective_time(db: Database) -> None:
     world = Rules(db)
     await world.begin()
     rule = await world.rule(
-        "spending", RequestedCondition(type=ConditionType.ABSENT_FOR, period=HOUR), cool_down=MINUTE
+        "credits.used", RequestedCondition(type=ConditionType.ABSENT_FOR, period=HOUR), cool_down=MINUTE
     )
     assert await world.look(NOW) == []
     await world.spend(1, NOW)
@@ -208,8 +208,8 @@ async def test_spending_is_compared_with_the_same_time_last_week(
     doubled = RequestedCondition(
         type=ConditionType.CHANGES_BY, threshold="100", measure=Measure.PERCENT, direction=Direction.UP
     )
-    hourly = await world.rule("spending", doubled, window=HOUR)
-    daily = await world.rule("spending", doubled, window=DAY)
+    hourly = await world.rule("credits.used", doubled, window=HOUR)
+    daily = await world.rule("credits.used", doubled, window=DAY)
     await world.spend(10, NOW - 7 * DAY - MINUTE)
     owner = await asyncpg.connect(fresh_database_urls.owner)
     # A spend is numbered when it is made.
@@ -289,7 +289,7 @@ async def test_hourly_totals_hold_spends_and_payments_of_each_hour(
         payment = uuid_id("pay", UUID(int=int(at.timestamp() * 1000) << 80))
         await owner.execute(PAYMENT, payment, world.org, at)
     await owner.close()
-    spent = await world.rule("spending", UNUSUAL, at=begin)
+    spent = await world.rule("credits.used", UNUSUAL, at=begin)
     made = await world.rule("payments.started", UNUSUAL, at=begin)
     over_all = await world.rule("payments.failed", UNUSUAL, at=begin, platform=True)
     hours = await caught_up(world, begin)
@@ -319,8 +319,8 @@ async def in_two_days(world: Rules, metric: str, **filters: str) -> int | None:
 
 async def spent_in_two_days(world: Rules, agent: str) -> int | None:
     """Return the agent's spending, which is the organization's only activity."""
-    spent = await in_two_days(world, "spending", agent_id=agent)
-    assert await in_two_days(world, "spending") == spent
+    spent = await in_two_days(world, "credits.used", agent_id=agent)
+    assert await in_two_days(world, "credits.used") == spent
     return spent
 
 
@@ -479,7 +479,7 @@ async def test_built_in_rules_with_a_figure_fire_and_are_resolved(
     assert await world.look(noon + MINUTE, built_in=True) == []
     assert await world.look(noon + 15 * MINUTE, built_in=True) == [("cost_spike", world.org, "firing")]
     # A rule of one's own watches the same figure, with a bar of its own.
-    ratio = Rule(name="x", metric=METRICS["spending.to_last_week"], filters={}, window=DAY, cool_down=HOUR,
+    ratio = Rule(name="x", metric=METRICS["credits.used_to_last_week"], filters={}, window=DAY, cool_down=HOUR,
                  condition=Condition(type=ConditionType.ABOVE, measure=Measure.PERCENT, threshold=24_999))  # fmt: skip
     watching = [alert_figure.WatchedRule(id="x", org_id=world.org, rule=ratio)]
     async with fresh_database.platform() as session:
@@ -619,7 +619,7 @@ async def test_every_metric_reads_its_current_value(
         values.setdefault(metric_name, set()).update((each.reading.value, each.reading.whole) for each in figures)
     assert values == {
         "credits.available": {(96 * CREDIT, None)},
-        "spending": {(4 * CREDIT, None)},
+        "credits.used": {(4 * CREDIT, None)},
         "spend_control.used": {(4 * CREDIT, 10 * CREDIT)},
         "payments.started": {(3, None)},
         "payments.failed": {(1, 3)},
@@ -627,15 +627,17 @@ async def test_every_metric_reads_its_current_value(
         "usage.events": {(1, None)},
         "reputation.score": {(731, None)},
         "inbox.oldest": {(0, None)},
-        "spending.to_last_week": {(0, 1)},
+        "credits.used_to_last_week": {(0, 1)},
     }
     now = datetime.now(UTC)
     since = now.replace(minute=0, second=0, microsecond=0) - timedelta(days=1)
     question = Query(metrics=("spending", "usage.events"), since=since, until=now)
     async with fresh_database.repeatable_read(world.org) as session:
         answer = await run_query(session, question, org_id=world.org, now=now)
+    # There are credits used alone.
     assert {figure.metric: {(figure.value, None)} for figure in answer.totals} == {
-        name: values[name] for name in question.metrics
+        "spending": values["credits.used"],
+        "usage.events": values["usage.events"],
     }
 
 

@@ -73,7 +73,7 @@ async def test_rule_is_written_read_replaced_and_deleted(own: Tenant) -> None:
         ({"ladder": [{"role": "owner", "after": "PT1H"}, {"role": "admin"}]}, "ladder.1.after"),
         ({"name": "Bad Name"}, "name"),
         ({"filter": {"agent_id": "agt_1"}}, "filter.agent_id"),
-        ({"metric": "spending", "filter": {"agent_id": "agt_1"}}, "filter.agent_id"),
+        ({"metric": "credits.used", "filter": {"agent_id": "agt_1"}}, "filter.agent_id"),
         ({"metric": "payments.started", "filter": {"provider": "x"}}, "filter.provider"),
         ({"metric": "spend_control.used"}, "filter.control_id"),
         ({"condition": {"type": "below", "threshold": "0.1234567"}}, "condition.threshold"),
@@ -133,7 +133,7 @@ async def test_built_in_rules_exist_and_are_changed_by_name(own: Tenant) -> None
     put = good(await own.owner.ask("PUT", there, json={"enabled": False, "severity": "info"}))
     assert (put["id"], put["built_in"], put["enabled"], put["severity"]) == ("cost_spike", True, False, "info")
     assert good(await own.member.get(there)) == put
-    document = refused(await own.owner.ask("PUT", there, json={"metric": "spending"}), 422, "request.invalid")
+    document = refused(await own.owner.ask("PUT", there, json={"metric": "credits.used"}), 422, "request.invalid")
     assert document["field"] == "metric"
     refused(await own.member.ask("PUT", there, json={}), 403, "auth.forbidden")
     assert (await own.owner.delete(there)).status_code == 204

@@ -129,6 +129,30 @@ async def test_key_reads_its_own_limits(firm: Firm) -> None:
         assert answer.status_code == status, who
 
 
+async def test_key_reads_refusals_of_its_own_spends(firm: Firm, new_tenant: NewTenant) -> None:
+    for caller in firm.callers.values():
+        body = {"amount": "5000", "action": "refused"}
+        refused(await caller.post("/credits/use", body, key=new_key()), 402, "spend.limit_exceeded")
+    expected = {"owner": 5, "agent": 1, "other": 1, "sales": 1, "support": 1}
+    for who, number in expected.items():
+        rows = good(await firm.callers[who].get("/spend-controls/refusals"))["data"]
+        assert len(rows) == number, who
+        if who != "owner":
+            assert {row["key_id"] for row in rows} == {good(await firm.callers[who].get("/me"))["key_id"]}
+    other = await new_tenant("owner")
+    assert good(await other.owner.get("/spend-controls/refusals"))["data"] == []
+
+
+async def test_key_is_told_that_it_is_confined_and_lists_keys_of_its_own_principal(firm: Firm) -> None:
+    assert not good(await firm.callers["owner"].get("/me"))["confined"]
+    for who in ("agent", "other", "sales", "support"):
+        me = good(await firm.callers[who].get("/me"))
+        assert me["confined"], who
+        keys = good(await firm.callers[who].get("/api-keys"))["data"]
+        assert {row["principal"] for row in keys} == {me["principal"]}
+        assert me["key_id"] in {row["id"] for row in keys}
+
+
 async def test_department_reads_itself_and_its_parts_and_no_other(firm: Firm) -> None:
     own = {"owner": set(firm.departments), "agent": set(firm.departments)}
     own |= {"sales": {"sales", "field sales"}, "support": {"support"}}

@@ -103,15 +103,15 @@ async def asked(caller: Caller, first: date, last: date, *metrics: str) -> dict[
 
 
 async def spending_agrees(reader: asyncpg.Connection, spender: Tenant, days: int) -> Decimal:
-    """Compare every chart of spending with the summary and the series of an organization; returns what was spent."""
+    """Compare every chart of used credits with the summary and series of an organization; returns what was spent."""
     today = datetime.now(UTC).date()
     first, end = today - timedelta(days=days), today + timedelta(days=1)
     term = {"from": f"{first}T00:00:00Z", "to": f"{end}T00:00:00Z"}
     shown = good(await spender.member.get("/credits/usage/summary", params=term))
     spent, charges, own = Decimal(shown["total"]["amount"]), shown["total"]["count"], f"org_id = '{spender.org_id}'"
     for name, chart in CHARTS.items():
-        if DATASETS[chart["dataset_uuid"]]["table_name"] == "spending":
-            expected = {"spent": spent, "spends": Decimal(charges)}
+        if DATASETS[chart["dataset_uuid"]]["table_name"] == "credits_used":
+            expected = {"used": spent, "spends": Decimal(charges)}
             assert total(await ask(reader, name, own)) == [expected[each] for each in metrics_of(chart)], name
     for name, group in (("Credits used by action", "by_action"), ("Credits used by model", "by_model")):
         parts = {(each["key"] or "none",): Decimal(each["amount"]) for each in shown[group]}

@@ -18,6 +18,7 @@ from domain.credits.lots import Sharing
 from domain.escrow import commands
 from domain.reputation.policy import EvidencePolicy
 from repositories.escrow import contract as contracts
+from repositories.reputation import reputation_nights as nights
 from runtime.database import Database, driver_connection
 from tests.api import escrowing
 from tests.api.conftest import Caller, Tenant, forget, good, new_key, refused, settings_for
@@ -286,7 +287,13 @@ async def test_feedback_is_given_once_and_changed_once(operator, database, parti
         assert [row["id"] for row in listed] == [made["id"]]
     # An agent's key names the agent whose feedback it reads.
     assert [row["id"] for row in good(await studio.agent.get("/reputation/feedback"))["data"]] == [made["id"]]
-    assert refused(await studio.owner.get("/reputation/feedback"), 422, "request.invalid")["field"] == "agent_id"
+    # An organization that names no agent reads that of all its own.
+    [listed] = good(await studio.owner.get("/reputation/feedback"))["data"]
+    assert listed["id"] == made["id"]
+    assert listed["organization_name"] == good(await operator.get(f"/organizations/{client.org_id}"))["name"]
+    assert good(await client.owner.get("/reputation/feedback"))["data"] == []
+    of_studio = f"/reputation/feedback?organization_id={studio.org_id}"
+    assert [row["id"] for row in good(await operator.get(of_studio))["data"]] == [made["id"]]
 
 
 async def test_callers_that_see_an_agent_read_feedback_that_counts_without_its_client(
@@ -299,8 +306,8 @@ async def test_callers_that_see_an_agent_read_feedback_that_counts_without_its_c
     path = f"/reputation/feedback?agent_id={studio.agent_id}"
     (shown,) = good(await stranger.owner.get(path))["data"]
     assert (shown["comment"], shown["ratings"]) == ("Good work.", {"quality": 4})
-    whose = ("contract_id", "organization_id", "event_id")
-    assert [shown[name] for name in whose] == [None, None, None]
+    whose = ("contract_id", "organization_id", "organization_name", "event_id")
+    assert [shown[name] for name in whose] == [None] * 4
     for reader in (client.owner, studio.owner, operator):
         (row,) = good(await reader.get(path))["data"]
         assert [row[name] for name in whose] == [given[name] for name in whose]
@@ -314,6 +321,44 @@ async def test_callers_that_see_an_agent_read_feedback_that_counts_without_its_c
     assert good(await stranger.owner.get(path))["data"] == []
     assert len(good(await client.owner.get(path))["data"]) == 1
     assert good(await stranger.owner.get(f"/agents/{studio.agent_id}"))["ratings"] == 0
+
+
+async def test_median_time_of_delivery_is_of_released_jobs_of_90_days_and_changes_each_night(
+    operator, database, parties
+) -> None:
+    client, studio = parties
+    now = datetime.now(UTC)
+    day = (now + timedelta(days=1)).date()
+
+    async def job(hours: int, begun: datetime, score: int = 10_000) -> Any:
+        await buy(database, client)
+        contract_id: str = await work(operator, database, client, studio, at=begun, score=None)
+        await deliver(database, contract_id, studio, at=begun + timedelta(hours=hours), score=score)
+        return contract_id
+
+    async def shown(day: date) -> Any:
+        async with database.platform() as session:
+            connection = await driver_connection(session)
+            await nights.open_months(connection, day, day)
+            before = studio.agent_id[:-1] + chr(ord(studio.agent_id[-1]) - 1)
+            await nights.decay_agents(connection, day, after=before, limit=1)
+        return good(await client.owner.get(f"/agents/{studio.agent_id}"))["median_delivery_seconds"]
+
+    await job(0, now - timedelta(days=100))
+    # Work that was not accepted, and is refunded or disputed later, does not count.
+    await job(0, now - timedelta(days=3), score=1_000)
+    for hours in (5, 1):
+        await job(hours, now - timedelta(days=3))
+    assert await shown(day) is None
+    last = await job(30, now - timedelta(days=2))
+    assert await shown(day + timedelta(days=1)) == 5 * 3600
+    async with database.platform() as session:
+        connection = await driver_connection(session)
+        event_id = await connection.fetchval(
+            "SELECT id FROM reputation_events WHERE delivery_seconds = 108000 AND subject = $1", f"esc_{last[4:]}"
+        )
+    good(await operator.post(f"/reputation/events/{event_id}/void", {"reason": "It was a trial."}))
+    assert await shown(day + timedelta(days=2)) is None
 
 
 async def test_feedback_that_is_given_twice_at_once_is_given_once(operator, database, parties) -> None:

@@ -344,6 +344,36 @@ async def test_spends_and_refusals_of_a_control_are_listed_newest_first(
     )
 
 
+async def test_refusals_of_all_controls_are_listed_with_what_refused_them(
+    tenant: Tenant, spend: Callable[..., Awaitable[SpendResult]], operator: Caller
+) -> None:
+    run, key = new_key(), key_of(tenant.member)
+    limits = [{"window": "day", "amount": "5"}]
+    limit = await opened(tenant.owner, subject={"type": "run", "id": run}, limits=limits)
+    budget = good(await tenant.owner.post("/budgets", {"subject": {"type": "key", "id": key}, "limits": limits}), 201)
+    await spend(tenant.org_id, 9, run_id=run)
+    await spend(tenant.org_id, 8, key_id=key, agent_id=tenant.agent_id)
+    await spend(tenant.org_id, 10**6, granted=False)
+    path = "/spend-controls/refusals"
+    first = good(await tenant.auditor.get(f"{path}?limit=2"))
+    found = [*first["data"], *good(await tenant.auditor.get(f"{path}?limit=1&cursor={first['next_cursor']}"))["data"]]
+    assert [(it["reason"], it["control_id"], it["amount"]) for it in found] == [
+        ("funds", None, "1000000.00"),
+        ("limit", budget["id"], "8.00"),
+        ("limit", limit["id"], "9.00"),
+    ]
+    assert [it["subject"] for it in found] == [
+        None,
+        {"type": "key", "id": key, "name": None},
+        {"type": "run", "id": run, "name": None},
+    ]
+    for query in (f"key_id={key}", f"agent_id={tenant.agent_id}"):
+        assert [it["id"] for it in good(await tenant.auditor.get(f"{path}?{query}"))["data"]] == [found[1]["id"]]
+    await check_range(tenant.auditor, path, "at")
+    of_tenant = good(await operator.get(f"{path}?organization_id={tenant.org_id}"))["data"]
+    assert {it["id"] for it in found} <= {it["id"] for it in of_tenant}
+
+
 async def test_controls_are_listed_by_subject_page_by_page(tenant: Tenant, operator: Caller) -> None:
     run = new_key()
     control = await opened(tenant.owner, subject={"type": "run", "id": run})

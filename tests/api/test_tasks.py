@@ -121,6 +121,15 @@ async def test_platform_roles_have_their_own_tasks(
     assert ("to_score", made) in kinds(found)
     assert {task["kind"] for task in found} == {"to_score"}
     refused(await (await issue_key("accountant")).get("/tasks"), 403, "auth.forbidden")
+    subject = payer.org_id
+    async with database.platform() as session:
+        await raise_alert(session, kind="test.task", subject=subject, detail=f"Look at {subject}")
+    [alert] = [
+        task
+        for task in await tasks(await issue_key("platform_auditor"), "?kind=alert&limit=200")
+        if subject in task["title"]
+    ]
+    assert alert in await tasks(operator, "?kind=alert&limit=200")
 
 
 async def test_purchase_waits_for_each_person_who_may_approve_it_and_has_not(new_tenant: NewTenant) -> None:

@@ -3,6 +3,7 @@
 import itertools
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from console.forms import COMMAND, new_key
 from console.nouns import ROUTES
@@ -14,6 +15,7 @@ from tests.console.table import PLATFORM
 from tests.console.typed import FORMS
 from tests.console.walking import FoundForm, route_of
 from tests.support.connections import connected
+from tests.support.pictures import png
 
 #: What a request leaves, whatever becomes of it: when a session was last used, the answer under its key, and the entry
 #: of a request for a secret that was refused.
@@ -72,9 +74,9 @@ OF_RUNS = tuple(f"/{{org}}/escrows/{{id}}/{act}" for act in ("approve", "dispute
 OF_READERS = ("/notifications/read",)
 
 
-def filled_in(form: FoundForm, ids: Mapping[str, str], *, texts: bool = True) -> dict[str, str]:
+def filled_in(form: FoundForm, ids: Mapping[str, str], *, texts: bool = True) -> dict[str, Any]:
     """Return a form as a browser sends it, under a key of its own; with `texts` nothing that it needs is missing."""
-    fields = dict(form.sent)
+    fields = dict(form.sent) | {each.name: png() for each in form.controls if each.kind == "file"}
     if texts:
         fields |= {each.name: "1" for each in form.controls if each.required and each.is_text and not each.value}
         return fields | typed_in(route_of(form.action), ids)
@@ -103,9 +105,6 @@ def typed_in(route: str, ids: Mapping[str, str]) -> dict[str, str]:
 
 def is_guarded(route: str, role: str) -> bool:
     """Tell whether the pages of a route are not there for a role."""
-    # An agent may report revenue to the API, but is shown none here.
-    if route == "/{org}/returns/report":
-        return True
     # What operators order is of all organizations, and so on the platform's pages alone.
     return route == "/{org}/exports" if role in PLATFORM else route.startswith("/platform/")
 

@@ -123,7 +123,9 @@ class Visitor:
         return await self.browser.get(path)
 
     async def post(self, path: str, fields: dict[str, Any]) -> httpx2.Response:
-        return await self.browser.post(path, data=fields, headers=OWN)
+        files = {name: ("a.png", value) for name, value in fields.items() if isinstance(value, bytes)}
+        texts = {name: value for name, value in fields.items() if name not in files}
+        return await self.browser.post(path, data=texts, files=files or None, headers=OWN)
 
     async def form(self, path: str) -> str:
         """Return the command key of the first form of a page that has one."""

@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -20,6 +21,8 @@ from console.status import STATUSES, Status, Tone
 HERE = Path(__file__).resolve().parent
 CONSOLE = HERE.parents[1] / "console"
 SCRIPTS = ("charts.js", "countdown.js")
+#: Whose macros `rendered` has as `ui`.
+PARTS = ("page", "table", "form", "state", "charts")
 STYLES = ("tokens.css", "base.css", "parts.css")
 AT = format.moment("2026-11-22T09:30:00Z")
 CREDITS = charts.Unit("CREDIT")
@@ -93,6 +96,8 @@ def environment() -> Environment:
     install(made)
     made.filters["labelled"] = labelled
     made.globals |= elements(Assets()) | {"asset": lambda name: f"/{name}"}
+    parts = [made.get_template(f"parts/{part}.html").module for part in PARTS]
+    made.globals["ui"] = SimpleNamespace(**{name: each for part in parts for name, each in vars(part).items()})
     return made
 
 
@@ -199,7 +204,9 @@ def gallery() -> Gallery:
             charts.meter("Sales", Decimal(130), Decimal(100), "130.00 of 100.00 credits"),
         ),
         ranking=charts.ranking(
-            "Cost by model", [("Small", Decimal("12.5")), ("Large", Decimal(80)), ("Vision", Decimal(31))], CREDITS
+            "Cost by model",
+            [("Small", Decimal("12.5"), ""), ("Large", Decimal(80), "new"), ("V", Decimal(31), "")],
+            CREDITS,
         ),
         packages=packages,
         steps=(
@@ -227,4 +234,4 @@ def gallery() -> Gallery:
 
 def rendered(source: str, **names: Any) -> str:
     """Print a template given as text, with every part as `ui`."""
-    return environment().from_string('{% import "parts/ui.html" as ui %}' + source).render(**names)
+    return environment().from_string(source).render(**names)

@@ -352,14 +352,14 @@ class Follower:
             elif isinstance(node, nodes.FromImport):
                 self._take(node)
             elif isinstance(node, nodes.Import):
-                self.namespaces[node.target] = dict(exported(imported(node)))
+                self.namespaces[node.target] = dict(macros(imported(node)))
             elif isinstance(node, nodes.Block | nodes.Scope | nodes.With):
                 self.follow(node.body, dict(scope))
             elif not isinstance(node, nodes.Macro | nodes.Extends):
                 self.type_of(node, scope)
 
     def _take(self, node: nodes.FromImport) -> None:
-        there = exported(imported(node))
+        there = macros(imported(node))
         for name in node.names:
             name, alias = name if isinstance(name, tuple) else (name, name)
             if name in there:
@@ -372,21 +372,6 @@ def imported(node: nodes.Import | nodes.FromImport) -> Path:
     """Return the template that is imported; its name is a plain word."""
     assert isinstance(node.template, nodes.Const)
     return CONSOLE / str(node.template.value)
-
-
-@cache
-def exported(path: Path) -> Mapping[str, nodes.Macro]:
-    """Return the macros that a template offers: its own, and those that it sets again from others."""
-    tree = parsed(path)
-    spaces = {node.target: macros(imported(node)) for node in tree.find_all(nodes.Import)}
-    again = {}
-    for node in tree.find_all(nodes.Assign):
-        target, source = node.target, node.node
-        if not isinstance(target, nodes.Name) or not isinstance(source, nodes.Getattr):
-            continue
-        if isinstance(source.node, nodes.Name) and source.node.name in spaces:
-            again[target.name] = spaces[source.node.name][source.attr]
-    return {**macros(path), **again}
 
 
 def problems(path: Path, scope: Scope | None = None) -> list[str]:

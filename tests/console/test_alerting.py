@@ -92,7 +92,7 @@ async def test_alert_list_keeps_its_filters_after_an_acknowledgement() -> None:
 @pytest.mark.db
 async def test_rule_is_written_changed_switched_and_deleted(visitors: dict[str, Visitor], objects: dict[str, str]):
     finance, base = visitors["finance"], f"/console/{objects['org']}/alerts/settings/rules"
-    written = {"name": "spent_much", "metric": "spending", "type": "above", "threshold": "20", "window": "7d"}
+    written = {"name": "spent_much", "metric": "credits.used", "type": "above", "threshold": "20", "window": "7d"}
     written |= {"cool_down": "1h", "severity": "warning", "enabled": "on", "command": await finance.form(f"{base}/new")}
     assert (await finance.post(f"{base}/new", written)).headers["location"].endswith("rule.written")
     page = (await finance.get(base)).text
@@ -194,9 +194,9 @@ async def test_endpoint_is_paused_resumed_tested_and_retries_a_delivery(
 
 async def test_endpoint_is_deleted_and_the_list_is_shown() -> None:
     api = FakeApi(answers={f"DELETE /webhook-endpoints/{_ENDPOINT}": (204, None)})
-    path = f"/console/{ORG}/alerts/settings"
+    path = f"/console/{ORG}/alerts/settings/endpoints"
     async with browser(api, signed_in=True) as client:
-        answer = await client.post(f"{path}/endpoints/{_ENDPOINT}/delete", data={"command": KEY}, headers=OWN)
+        answer = await client.post(f"{path}/{_ENDPOINT}/delete", data={"command": KEY}, headers=OWN)
     assert answer.headers["location"] == f"{path}?notice=endpoint.deleted"
 
 

@@ -234,7 +234,7 @@ async def test_advice_is_proposed_and_a_policy_is_approved_from_the_page() -> No
     api.answers["POST /analytics/insights/ins_1/take"] = (200, order)
     api.answers["POST /analytics/insights/ins_1/approve"] = (200, taken)
     async with browser(api, signed_in=True) as client:
-        for act, place, notice in (("take", "purchases/por_1", "taken"), ("approve", "payment-policies", "approved")):
+        for act, place, notice in (("take", "purchases/por_1", "taken"), ("approve", "analytics", "approved")):
             path = f"{HERE}/advice/ins_1/{act}"
             done = await client.post(path, data={"command": f"con_01234567890123456{act}"}, headers=OWN)
             assert done.headers["location"] == f"/console/{ORG}/{place}?notice=advice.{notice}"

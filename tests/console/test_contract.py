@@ -1,22 +1,21 @@
 """The pages of contracts, the form that awards work, and the queues of arbiters and validators."""
 
 import re
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from console.contract import award
 from console.contract.pages import states_of
-from console.escrow import queue
-from console.format import Prefs
 from console.forms import Form, FormState, period
+from domain.common.access import Permission
 from domain.escrow.contract import ContractStatus
 from runtime.settings import Settings
 from tests.console import rendering
 from tests.console.answering import refused, said
 from tests.console.fake import ME, ORG, OTHER, FakeApi, browser, problem
-from tests.console.test_escrow import CONTRACT, DISPUTE, ESCROW, ID, NOW
+from tests.console.test_escrow import CONTRACT, DISPUTE, ESCROW, ID
 from tests.console.walking import forms_of, text_of
 
 BASE = f"/console/{ORG}"
@@ -163,20 +162,26 @@ def test_review_sends_the_same_again_and_names_the_least_that_is_paid_out() -> N
     assert form.sent == {**sent, "command": "con_key", "confirmed": "yes"}
 
 
-def test_queue_has_the_most_urgent_first_and_says_what_is_overdue() -> None:
-    late = {**DISPUTE, "decide_by": (NOW - timedelta(hours=3)).isoformat()}
-    both = [{**ESCROW, "status": "disputed", "dispute": each} for each in (DISPUTE, late)]
-    page = queue.page(
-        queue.DECISIONS, said({"data": both, "next_cursor": None}), Prefs(), NOW, "/console/platform/decisions", BASE
-    )
-    assert [(row.left, row.overdue, row.said) for row in page.rows] == [
-        ("3 hours ago", True, "2 pieces"),
-        ("in 2 days", False, "2 pieces"),
+async def queue(at: str, role: str, *rows: dict[str, Any], cursor: str | None = None) -> str:
+    """Return the text of a queue."""
+    who = {**ME, "role": role, "organization": None, "permissions": [permission.value for permission in Permission]}
+    there = FakeApi(answers={"GET /me": (200, who), "GET /escrows": (200, {"data": list(rows), "next_cursor": cursor})})
+    async with browser(there, signed_in=True) as client:
+        return text_of((await client.get(f"/console/platform/{at}")).text)
+
+
+async def test_queue_has_the_most_urgent_first_and_says_what_is_overdue() -> None:
+    now = datetime.now(UTC)
+    late, soon = [
+        {**DISPUTE, "decide_by": (now + timedelta(hours=hours, minutes=-5)).isoformat()} for hours in (-3, 49)
     ]
+    both = [{**ESCROW, "status": "disputed", "dispute": each} for each in (soon, late)]
+    text = await queue("decisions", "arbiter", *both)
+    assert re.search("Overdue 3 hours ago 2 pieces .* Summarise the quarter in 2 days 2 pieces", text)
+    assert "Only the most urgent are shown" not in text
 
 
-def test_queue_of_deliveries_says_the_score_that_is_needed() -> None:
-    answer = said({"data": [{**ESCROW, "status": "delivered"}], "next_cursor": "more"})
-    page = queue.page(queue.DELIVERIES, answer, Prefs(), NOW, "/console/platform/deliveries", BASE)
-    assert page.rows[0].said == "none yet, needs 80%"
-    assert page.more
+async def test_queue_of_deliveries_says_the_score_that_is_needed() -> None:
+    text = await queue("deliveries", "validator", {**ESCROW, "status": "delivered"}, cursor="more")
+    assert "none yet, needs 80%" in text
+    assert "Only the most urgent are shown" in text

@@ -58,9 +58,9 @@ def test_period_to_pay_is_sent_in_days_and_left_out_where_nothing_was_typed() ->
 @pytest.mark.parametrize(
     ("changes", "word", "offered"),
     [
-        ({}, "Counts", True),
+        ({}, "Counted", True),
         ({"excluded": "own"}, "Does not count", True),
-        ({"voided_at": "2026-11-22T09:00:00Z"}, "Void", False),
+        ({"voided_at": "2026-11-22T09:00:00Z"}, "Removed", False),
     ],
 )
 def test_evidence_says_whether_it_counts_and_is_voided_once(changes: dict[str, Any], word: str, offered: bool) -> None:

@@ -9,6 +9,7 @@ from starlette.requests import Request
 from console.format import Prefs
 from console.forms import (
     MAX_BYTES,
+    MAX_FILE_BYTES,
     Form,
     FormRefused,
     FormState,
@@ -17,6 +18,7 @@ from console.forms import (
     parse,
     period,
     period_typed,
+    read_file,
     read_form,
 )
 from console.gateway import Answer, Problem
@@ -166,3 +168,41 @@ def test_number_that_the_reader_writes_for_another_one_is_none_to_the_api(typed:
 
 def test_words_are_read_apart_by_lines_commas_and_spaces_each_once() -> None:
     assert Form(values={"types": "a.b, c.d\ne.f a.b"}).words("types") == ["a.b", "c.d", "e.f"]
+
+
+PARTS = "multipart/form-data; boundary=----7a"
+FILE = b"\x89PNG\r\n\r\n--7a\r\n\xff"
+
+
+def parts(*fields: tuple[str, bytes]) -> bytes:
+    """Return a form as browsers write it (RFC 7578)."""
+    begun = (b'------7a\r\nContent-Disposition: form-data; name="%s"' % name.encode() + rest for name, rest in fields)
+    return b"\r\n".join(begun) + b"\r\n------7a--\r\n"
+
+
+def part(content: bytes) -> bytes:
+    return b"\r\n\r\n" + content
+
+
+async def test_file_of_a_form_comes_back_byte_by_byte() -> None:
+    file = b'; filename="a.png"\r\nContent-Type: image/png\r\n\r\n' + FILE
+    body = parts(("command", part(KEY.encode())), ("picture", file), ("remove", part("é".encode())))
+    form, content = await read_file(request_with(body, PARTS), "picture", "remove")
+    assert (form.key, dict(form.values), content) == (KEY, {"picture": "", "remove": "é"}, FILE)
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type"),
+    [
+        (parts(("command", part(KEY.encode()))), FORM),
+        (parts(("command", part(KEY.encode()))), "multipart/form-data"),
+        (parts(("picture", part(FILE))), PARTS),
+        (parts(("command", part(KEY.encode())), ("other", part(b"1"))), PARTS),
+        (parts(("command", part(KEY.encode())), ("command", part(KEY.encode()))), PARTS),
+        (b"------7a\r\nno: field\r\n\r\n1\r\n------7a--\r\n", PARTS),
+        (bytes(MAX_FILE_BYTES + 1), PARTS),
+    ],
+)
+async def test_form_with_a_file_is_read_as_strictly(body: bytes, content_type: str) -> None:
+    with pytest.raises(FormRefused):
+        await read_file(request_with(body, content_type), "picture")

@@ -4,10 +4,11 @@ from typing import Any
 
 import pytest
 
-from console.escrow.asking import outside
+from console.escrow.pages import outside
 from tests.console.fake import OWN, FakeApi, browser, problem
 from tests.console.test_escrow import ESCROW, ID, LIST, effect
 from tests.console.test_payments import hidden
+from tests.console.walking import text_of
 
 KEY = "con_funding_0123456789"
 PATH = f"{LIST}/{ID}/fund"
@@ -50,6 +51,15 @@ async def test_page_says_what_credits_for_the_escrow_cost_before_anything_is_mad
     assert 'you buy these credits for <span class="money">5.00&nbsp;<span class="unit">USD</span></span>' in page
     assert [way in page for way in ('value="credits"', 'value="card"', 'value="coin:TON"')] == [True] * 3
     assert asked.commands() == []
+
+
+async def test_what_could_not_be_read_is_a_dash() -> None:
+    silent = problem(503, "service.unavailable")
+    asked = api(**{"GET /billing/quote": silent, "GET /billing/balance": silent})
+    async with browser(asked, signed_in=True) as client:
+        page = (await client.get(PATH)).text
+    assert text_of(page).count("not available right now") == 2
+    assert 'name="total"' not in page
 
 
 @pytest.mark.parametrize(

@@ -1,16 +1,19 @@
 """Home says what was spent and on what, what is left and what waits, and where it does not know."""
 
+import re
 from typing import Any
 
 import pytest
 
 from console.home.pages import changed, expiring
-from tests.console.fake import ME, ORG, PAGE, FakeApi, browser, problem
+from tests.console.fake import ME, ORG, OTHER, PAGE, FakeApi, browser, problem
+from tests.console.test_spend_control import plain
 
 BASE = f"/console/{ORG}"
 AGENT = f"agt_{ORG[4:]}"
 NOTHING = dict.fromkeys(("available", "pending", "frozen", "granted", "own_work", "total"), "0.00")
-ASSET = {"available": "1.50", "held": "0.25", "in_escrow": "50.00", "owed": "0.00", "earnings": NOTHING}
+ASSET: dict[str, Any] = {"available": "1.50", "held": "0.25", "in_escrow": "50.00", "owed": "0.00", "earnings": NOTHING}
+ASSET |= {"pending": "0.00", "pending_until": None, "in_payouts": "0.00"}
 SUMMARY = {
     "assets": [{"currency": "CREDIT", **ASSET}, {"currency": "USD", **ASSET, "available": "0.00", "in_escrow": "0.00"}],
     "expiring": [],
@@ -134,6 +137,91 @@ async def test_a_task_names_the_act_and_leads_to_its_object() -> None:
     assert page.index("Sign delivery") < page.index("Held in escrow")
 
 
+EARNED: dict[str, Any] = {
+    **{"currency": "CREDIT", **ASSET, "in_escrow": "0.00"},
+    **{"pending": "80.00", "pending_until": "2027-01-05T09:00:00Z"},
+    "earnings": {**NOTHING, "pending": "40.00", "total": "40.00", "pending_until": "2027-01-09T09:00:00Z"},
+}
+RATED: dict[str, Any] = {
+    **{"agent_id": AGENT, "agent_name": "Summariser", "organization_id": OTHER, "organization_name": "Initech"},
+    **{"ratings": {"quality": 4}, "comment": "On time.", "created_at": "2026-11-24T00:00:00Z", "changed_at": None},
+}
+
+
+def selling(**answers: Any) -> FakeApi:
+    preview: dict[str, Any] = {"payable": [], "refused": "payout.no_account", "detail": "Connect.", "account": None}
+    earned = {"metric": "earnings", "currency": "CREDIT", "value": "40.00", "before": "20.00"}
+    known = {
+        "/billing/summary": {**SUMMARY, "assets": [EARNED]},
+        "/credits/stats": {**STATS, "used": "0.00"},
+        "/billing/payouts/preview": preview,
+        "/billing/payouts/schedule": {"next_on": "2027-01-08"},
+        "/reputation/feedback": {"data": [RATED], "next_cursor": None},
+    }
+    more = {f"GET {path}": (200, body) for path, body in known.items()}
+    more["POST /analytics/query"] = (200, {"totals": [earned], "rows": []})
+    return api(**{**more, **answers})
+
+
+async def test_creator_is_shown_what_agents_earn_why_nothing_is_payable_and_who_rated_them() -> None:
+    fake = selling()
+    page = plain(await home(fake, side="earnings", period="7"))
+    for words in (
+        *("Earned, 7 days 40.00 credits", "100% more", "Held in escrow for your work 80.00 credits"),
+        *("Pending 40.00 credits Available from", "Can be paid out now Nothing", "No payout account yet."),
+        *("The next payout is on", "Summariser , by Initech", "Quality 4 of 5", "On time."),
+    ):
+        assert words in page
+    assert "Frozen" not in page
+    assert len(fake.asked) <= 9
+
+
+async def test_parts_of_a_creators_home_fail_apart() -> None:
+    names = ("billing/summary", "billing/payouts/preview", "billing/payouts/schedule", "reputation/feedback")
+    for name in names:
+        page = plain(await home(selling(**{f"GET /{name}": problem(503, "internal")}), side="earnings"))
+        assert page.count("Not available right now.") == 1, name
+        assert "Earned, 30 days 40.00 credits" in page
+    page = plain(await home(selling(**{"POST /analytics/query": problem(503, "internal")}), side="earnings"))
+    assert re.search("Earned, 30 days . not available right now", page)
+
+
+async def test_who_earns_and_has_spent_nothing_begins_with_earnings() -> None:
+    async with browser(selling(), signed_in=True) as client:
+        answer = await client.get(BASE)
+        assert (answer.status_code, answer.headers["location"]) == (303, f"{BASE}?side=earnings")
+        assert (await client.get(BASE, params={"side": "spending"})).status_code == 200
+    page = await home(selling(**{"GET /credits/stats": (200, STATS)}))
+    assert f'href="{BASE}?side=earnings"' in page
+    assert "?side=earnings" not in await home(api())
+
+
+async def test_key_of_a_department_is_shown_what_is_left_refusals_and_its_keys() -> None:
+    refusal: dict[str, Any] = {
+        **{"id": "rfs_1", "control_id": f"ctl_{ORG[4:]}", "subject": {"type": "agent", "id": AGENT, "name": "Buyer"}},
+        **{"reason": "limit", "action": "search", "amount": "20.00", "currency": "CREDIT", "limit": "5.00"},
+        **{"remaining": "2.00", "limit_currency": "CREDIT", "resets_at": None, "principal": "kim"},
+        **{"agent_id": None, "at": "2026-11-24T00:00:00Z"},
+    }
+    key = {"id": f"key_{ORG[4:]}", "last_used_at": None, "expires_at": None}
+    answers = {
+        "GET /me": (200, {**ME, "permissions": PERMISSIONS, "confined": True}),
+        "GET /spend-controls": (200, PAGE),
+        "GET /budgets": (200, PAGE),
+        "GET /spend-controls/refusals": (200, {"data": [refusal], "next_cursor": None}),
+        "GET /api-keys": (200, {"data": [key], "next_cursor": None}),
+        "GET /credits/usage": (200, PAGE),
+    }
+    fake = api(**answers)
+    page = await home(fake)
+    assert "Above the remaining amount Agent Buyer search kim 20.00 credits 5.00 credits 2.00 credits" in plain(page)
+    assert f'href="{BASE}/limits/ctl_{ORG[4:]}"' in page
+    assert f"key_{ORG[4:]}" in page
+    assert len(fake.asked) <= 9
+    page = await home(api(**{**answers, "GET /spend-controls/refusals": problem(503, "internal")}))
+    assert page.count("Not available right now.") == 1
+
+
 async def test_who_reads_no_billing_is_shown_what_is_left_to_spend() -> None:
     control = {"id": f"ctl_{ORG[4:]}", "currency": "CREDIT", "subject": {"type": "agent", "id": AGENT, "name": "Buyer"}}
     window = {"window": "day", "amount": "5.00", "remaining": "2.00", "resets_at": None}
@@ -141,9 +229,12 @@ async def test_who_reads_no_billing_is_shown_what_is_left_to_spend() -> None:
         "GET /me": (200, {**ME, "permissions": ["read"]}),
         "GET /spend-controls": (200, {"data": [{**control, "limits": [window]}], "next_cursor": None}),
         "GET /budgets": (200, PAGE),
+        "GET /spend-controls/refusals": (200, PAGE),
+        "GET /api-keys": (200, PAGE),
         "GET /credits/usage": (200, PAGE),
     }
     page = await home(api(**answers))
+    assert "Declined charges" not in page
     assert "Limit: Buyer" in page
     assert "No uses yet" in page
     assert "Spent" not in page

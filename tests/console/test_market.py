@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+import httpx2
 import pytest
 from fastapi import FastAPI
 
@@ -21,6 +22,7 @@ from tests.console.conftest import Visitor, signed_in
 from tests.console.fake import BALANCE, ORG, OWN, FakeApi, browser, problem
 from tests.console.rendering import BASE, form_page, list_page, object_page, render
 from tests.console.walking import text_of
+from tests.support.pictures import SECRET, chunk, png
 
 KEY = "con_market_0123456789"
 AGENT = "agt_01kar6h2d8e4wvq3r5s7t9x1za"
@@ -29,6 +31,8 @@ CARD: dict[str, Any] = {
     "stars": None,
     "ratings": 0,
     "jobs_done": 0,
+    "median_delivery_seconds": None,
+    "picture_url": None,
     "can_be_hired": True,
 }
 HIRED: dict[str, Any] = {
@@ -41,6 +45,7 @@ HIRED: dict[str, Any] = {
     "terms": {"price": {"min": "5.00", "max": None, "currency": "CREDIT"}},
     "visibility": "public",
     "accepts_granted_credits": True,
+    "samples": [],
     "created_at": "2026-11-20T00:00:00Z",
     "retired_at": None,
     **CARD,
@@ -105,7 +110,13 @@ def test_box_of_the_listing_says_whether_granted_credits_pay_the_agent() -> None
     listed = {"name": "Reads", "visibility": "public"}
     assert changed(Form(values=listed))["accepts_granted_credits"] is False
     assert changed(Form(values={**listed, "accepts_granted_credits": "on"}))["accepts_granted_credits"] is True
-    agent = {**listed, "description": None, "category": None, "accepts_granted_credits": True}
+    agent: dict[str, Any] = {
+        **listed,
+        "description": None,
+        "category": None,
+        "accepts_granted_credits": True,
+        "samples": [],
+    }
     assert listing(agent)["accepts_granted_credits"] == "on"
 
 
@@ -184,6 +195,28 @@ async def seen(api: FakeApi, path: str) -> str:
     return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", html.unescape(answer.text)).replace("\N{NO-BREAK SPACE}", " "))
 
 
+def test_profile_has_samples_and_the_time_of_delivery() -> None:
+    sample = {"title": "Report", "url": "https://acme.example/a", "note": "In an hour"}
+    agent = {**HIRED, "samples": [sample], "median_delivery_seconds": 18_000, "picture_url": "/api/v1/x?v=1f"}
+    ways: dict[str, Any] = dict.fromkeys(("bars", "labels", "adjusted"), ())
+    none: dict[str, Any] = dict.fromkeys(("offer", "held", "price"))
+    reads = {name: refused(503, "x") for name in ("score", "history", "feedback")}
+    more = {"by_dimension": len, "label": "", "why": "", "is_own": False, "is_new": False}
+    page = render("marketplace/page.html", object_page(), it=agent, **ways, **none, **reads, **more)
+    assert "Response time 5 hours" in text_of(page)
+    assert "Samples of its work Report (acme.example, opens in a new tab) In an hour" in text_of(page)
+    assert f'<img class="disc" src="/console/pictures/{AGENT}?v=1f" alt=""' in page
+
+
+def test_samples_are_lines_of_the_listing() -> None:
+    samples = [{"title": "A", "url": "https://a.example", "note": "x | y"}, {"title": "B", "url": "https://b.example"}]
+    agent = {"name": "R", "visibility": "public", "description": None, "category": None}
+    shown = listing({**agent, "accepts_granted_credits": True, "samples": samples})
+    assert shown["samples"] == "A | https://a.example | x | y\nB | https://b.example"
+    assert changed(Form(values=shown))["samples"] == samples
+    assert changed(Form(values={"samples": "Only a title\n\n"}))["samples"] == [{"title": "Only a title"}]
+
+
 def test_card_says_who_offers_the_agent_how_good_it_is_and_what_it_costs() -> None:
     page = render("marketplace/list.html", list_page(), rows=[KNOWN], reads_all=True)
     assert f'href="{BASE}/marketplace/{AGENT}"' in page
@@ -248,7 +281,7 @@ def test_own_agent_has_the_price_of_a_job_and_that_of_its_offer(offer: Answer, s
 
 @pytest.mark.parametrize(("name", "initials"), [("Research desk two", "RD"), ("écrivain", "É"), ("<b> !", "?")])
 def test_initials_are_of_words_and_colours_of_the_id(name: str, initials: str) -> None:
-    one, other = disc(name, AGENT), disc("Other", AGENT)
+    one, other = disc(name, AGENT, None), disc("Other", AGENT, None)
     assert f">{initials}<" in one
     assert re.findall(r"disc f[1-6]", one) == re.findall(r"disc f[1-6]", other) != []
 
@@ -504,3 +537,32 @@ async def test_offer_is_changed_of_the_version_that_was_shown(
     assert late.status_code == 409
     assert 'value="7.25"' in late.text
     assert good(await tenant.owner.get(there))["price"] == "7.25"
+
+
+@pytest.mark.db
+@pytest.mark.parametrize(("name", "field"), [("agents/{own_agent}/picture", "picture"), ("settings/logo", "logo")])
+async def test_picture_is_sent_by_a_form_and_shown_from_the_same_origin(
+    visitors: dict[str, Visitor], objects: dict[str, str], name: str, field: str
+):
+    base, owner = f"/console/{objects['org']}", visitors["owner"]
+    path = f"{base}/{name.format(**objects)}"
+
+    async def send(file: bytes, **more: str) -> httpx2.Response:
+        return await owner.post(path, {"command": await owner.form(path), "picture": file, **more})
+
+    done = await send(png(2, 2, chunk(b"tEXt", SECRET)))
+    assert done.headers["location"] == f"{path.removesuffix(f'/{field}')}?notice=picture.saved"
+    page = (await owner.get(path)).text
+    src = html.unescape(re.findall(r'<main.*<img class="logo" src="([^"]+)"', page, re.DOTALL)[0])
+    for visitor in (owner, visitors["operator"]):
+        shown = await visitor.get(src)
+        assert (shown.status_code, shown.content, shown.headers["content-type"]) == (200, png(), "image/png")
+        assert shown.headers["cache-control"] == "private, max-age=31536000, immutable"
+        assert (shown.headers["content-disposition"], shown.headers["x-content-type-options"]) == ("inline", "nosniff")
+    for file, why in ((b"<svg/>", "Send a picture as PNG, JPEG or WebP."), (bytes(200_000), "longer than 128 KiB")):
+        refusal = await send(file)
+        assert refusal.status_code == 422
+        assert why in text_of(refusal.text)
+    assert (await owner.get(src)).content == png()
+    assert (await send(b"", remove="1")).status_code == 303
+    assert (await owner.get(src)).status_code == 404

@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
+from console.forms import new_key
 from console.gateway import SILENCE, UNREADABLE, Problem, problem_of
 from console.problems import REACTIONS, STATUSES, WORDS, Reaction, reaction_to
-from tests.console.fake import ME, ORG, OTHER, PAGE, FakeApi, browser, problem
+from tests.console.fake import ME, ORG, OTHER, OWN, PAGE, FakeApi, browser, problem
 from tests.support.cases import for_each
 
 ERRORS = (Path(__file__).resolve().parents[2] / "docs/reference/errors.md").read_text("utf-8")
@@ -88,6 +89,17 @@ async def test_api_that_is_silent_leaves_the_rest_of_the_page() -> None:
     assert "No earnings yet" in answer.text
     assert "Not available right now" in answer.text
     assert f'href="/console/{ORG}/earnings"' in answer.text
+
+
+async def test_what_could_not_be_read_says_that_nothing_was_done() -> None:
+    silent = problem(503, "service.unavailable")
+    form = {"command": new_key(), "agent_id": "Summariser", "name": "Travel"}
+    async with browser(FakeApi(answers={"GET /agents": silent}), signed_in=True) as client:
+        sent = await client.post(f"/console/{ORG}/cards/new", data=form, headers=OWN)
+    for answer in (sent, await page(FakeApi(answers={"GET /me": silent}))):
+        assert answer.status_code == 503
+        assert "Not available right now" in answer.text
+        assert "Nothing was done." in answer.text
 
 
 async def test_role_that_may_not_is_told_what_it_needs() -> None:

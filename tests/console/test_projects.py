@@ -4,7 +4,6 @@ from typing import Any
 
 import pytest
 
-from console.forms import blank
 from console.gateway import Answer
 from console.project.pages import least_left, room_title, tiers
 from domain.common.access import Permission
@@ -107,9 +106,9 @@ def test_part_that_does_not_answer_leaves_the_slot() -> None:
 )
 def test_banner_warns_before_the_limit(used: int, of: int, said: str) -> None:
     body = limits((3, None), (used, of))
-    values = {"keys": {}, "kinds": {}, "no_project": False, "no_deployment": False, "title": "", "room": None}
+    values = {"kinds": {}, "no_project": False, "no_deployment": False, "title": "", "room": None}
     values |= {"limits": answered({**OF, **body}), "least": least_left(body), "rows": ()}
-    text = text_of(render("project/list.html", list_page(), Permission.PAY, form=blank(), **values))
+    text = text_of(render("project/list.html", list_page(), Permission.PAY, **values))
     assert said in text
     assert ("Buy a slot" in text) is ("Buy a slot" in said)
 

@@ -37,7 +37,7 @@ async def test_purchase_refused_by_two_budgets_is_approved_on_the_home_page(
         True,
     )
     # The approver sees what is left of both budgets, the agent's own first, and what the agent bought before.
-    shown = re.findall(rf'class="row" href="{base}/(budgets|purchases)/(\w+)"', page.text)
+    shown = re.findall(rf'<(?:li|th scope="row")><a[^>]* href="{base}/(budgets|purchases)/(\w+)"', page.text)
     assert shown == [("budgets", own), ("budgets", whole), ("purchases", earlier["id"])]
     assert page.text.count("8.00\u00a0USD left of 8.00\u00a0USD") == 2
     fields = {"command": await owner.form(path), "digest": order["digest"], "reason": "The launch."}

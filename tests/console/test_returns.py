@@ -55,8 +55,9 @@ async def test_person_reports_revenue_and_reverses_a_part(app: FastAPI, new_tena
     studio = await new_tenant("owner")
     owner = await signed_in(app, "owner", studio.owner.token)
     base = f"/console/{studio.org_id}/returns"
+    report = f"{base}/revenue/report"
     fields = {"source": "ads", "reference": "January", "amount": "5", "currency": "USD", "agent_id": ""}
-    done = await owner.post(f"{base}/report", {"command": await owner.form(f"{base}/report"), **fields})
+    done = await owner.post(report, {"command": await owner.form(report), **fields})
     path = done.headers["location"].partition("?")[0]
     assert (await owner.post(f"{path}/confirm", {"command": await owner.form(path), "amount": ""})).status_code == 303
     back = {"command": await owner.form(path), "reversed_amount": "6"}

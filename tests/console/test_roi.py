@@ -20,20 +20,27 @@ ROW: dict[str, Any] = {
     **{"trend": TREND, "projection": {"days": 28, "margin": "1.00", "low": "0.50", "high": "2.00"}, "made_of": []},
 }
 ROI: dict[str, Any] = {
-    **{"scope": "agent", "from": "2026-11-01", "to": "2026-12-01", "currency": "USD", "left_out": ["CREDIT", "ISK"]},
+    **{
+        "scope": "agent",
+        "from": "2026-11-01",
+        "to": "2026-12-01",
+        "currency": "USD",
+        "zone": "UTC",
+        "left_out": ["CREDIT", "ISK"],
+    },
     **{"data": [ROW], "rows": 2, "total": ROW},
     "spent": {"currency": "USD", "total": "4.00", "before": None, "parts": []},
 }
 
 
-def shown(answer: Answer, *, has_rate: bool = True) -> str:
+def shown(answer: Answer) -> str:
     """Return the words of the page."""
     form = blank(scope="agent", period="30", currency="USD")
     text = render(
-        "returns/page.html",
+        "returns/roi.html",
         form_page(form=form, action="/returns"),
         roi=answer,
-        has_rate=has_rate,
+        zone="Europe/Berlin",
         words="30 days",
         days="from=2026-11-01&to=2026-11-30",
         costs=pages.COSTS,
@@ -57,6 +64,12 @@ def test_roi_shows_spent_next_to_costs_and_says_how_they_differ() -> None:
         assert words in text
 
 
+def test_days_in_utc_are_named_where_there_is_too_much_for_others() -> None:
+    for zone, said in (("UTC", True), ("Europe/Berlin", False)):
+        text = shown(Answer(status=200, request_id="req_1", body={**ROI, "zone": zone}))
+        assert ("Days are UTC" in text) is said
+
+
 def test_roi_without_costs_has_no_ratio() -> None:
     nothing = ROW | {"costs": {"usage": "0.00", **NO_COSTS}, "roi": None, "projection": None}
     text = shown(Answer(status=200, request_id="req_1", body={**ROI, "total": nothing, "data": []}))
@@ -69,4 +82,5 @@ def test_roi_that_is_not_known_shows_no_figure() -> None:
     text = shown(silent)
     assert "Not available right now." in text
     assert "Spent" not in text
-    assert "No exchange rate into USD yet." in shown(silent, has_rate=False)
+    refused = Problem(status=422, code="analytics.no_rate", title="", detail="")
+    assert "No exchange rate into USD yet." in shown(Answer(status=422, request_id="req_1", problem=refused))

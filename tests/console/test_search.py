@@ -56,10 +56,10 @@ def test_operators_are_linked_to_the_credits_of_the_organization(kind: str) -> N
 
 def test_every_place_of_an_object_and_every_act_is_a_page() -> None:
     paths = {route.path for route in ROUTES if "GET" in (route.methods or ())}
-    of_tenants = {"/{org}" + place.partition("?")[0] for place in OF_ORGANIZATIONS.values()}
+    of_tenants = {"/{org}" + place.partition("?")[0] for _prefix, place in OF_ORGANIZATIONS.values()}
     of_platform = {"/platform" + place.partition("?")[0] for place in OF_THE_PLATFORM.values()}
     acts = {f"/{{org}}{each.path}" for each in OF_TENANTS} | {f"/platform{each.path}" for each in ACTS}
-    assert of_tenants | of_platform | acts | {each.path.removeprefix("/console") for each in OF_EVERYBODY} <= paths
+    assert of_tenants | of_platform | acts | {each.path for each in OF_EVERYBODY} <= paths
 
 
 async def test_pages_and_acts_are_found_by_name_where_the_role_may_enter_them() -> None:

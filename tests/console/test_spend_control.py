@@ -49,7 +49,7 @@ def page(
     it: dict[str, Any], *permissions: Permission, spends: Any = NOTHING, refusals: Any = NOTHING, naming: Any = NAMING
 ) -> str:
     more = {"spends": spends, "refusals": refusals, "versions": NOTHING, "naming": naming, "called": called}
-    more |= {"meters_of": meters, "by": lambda row: row["agent_id"] or row["principal"], "is_budget": "binding" in it}
+    more |= {"meters_of": meters, "is_budget": "binding" in it}
     return render("spend_control/page.html", object_page(), *permissions, it=it, **more)
 
 
@@ -104,6 +104,7 @@ def test_counted_escrows_and_purchases_lead_to_their_pages() -> None:
 def test_declined_charge_says_what_was_left_and_a_missing_section_that_it_is_missing() -> None:
     refusal: dict[str, Any] = {"at": AT, "reason": "limit", "action": "search", "amount": "20.00", "limit": "100.00"}
     refusal |= {"remaining": "10.00", "resets_at": None, "principal": "crew", "agent_id": None, "currency": "USD"}
+    refusal |= {"limit_currency": "CREDIT", "subject": None, "control_id": "ctl_1"}
     shown = page(CONTROL, refusals=said({"data": [refusal]}), spends=refused(503, "internal"))
     assert "Above the remaining amount search crew 20.00 USD 100.00 credits 10.00 credits Never" in plain(shown)
     assert "Not available right now." in shown

@@ -131,7 +131,7 @@ def _is_silent(node: ast.AST) -> bool:
             return True
         case ast.Expr(value=ast.Constant()) | ast.arg() | ast.Compare() | ast.Assert():
             return True
-        case ast.Assign(targets=[ast.Name(id="__all__")]):
+        case ast.Assign(targets=[ast.Name(id="__all__" | "TITLES")]):
             return True
         case ast.JoinedStr():
             # HTML, and what has no letters of its own.

@@ -132,7 +132,7 @@ async def test_usage_lists_its_uses_below_costs_with_all_decimals() -> None:
 
 async def test_uses_of_a_run_are_of_all_months_also_at_the_address_of_the_list() -> None:
     days = {"total": LINE, "data": []}
-    text, api = await shown(days, (200, {"data": []}), f"/console/{ORG}/usage/uses?run_id=run-1")
+    text, api = await shown(days, (200, {"data": []}), f"/console/{ORG}/usage?run_id=run-1")
     assert f'href="/console/{ORG}/usage/{USED}"' in text
     (asked,) = [query for name, _, query in api.asked if name == "GET /credits/usage"]
     assert (asked["run_id"], "from" in asked) == ("run-1", False)

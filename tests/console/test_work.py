@@ -95,7 +95,7 @@ def test_trend_goes_from_the_oldest_day_to_the_newest() -> None:
     days = [{"day": f"2026-11-0{day}", "score": float(day), "low": 0.0, "high": 10.0} for day in (3, 1, 2)]
     drawn = by_day(days)
     assert drawn is not None
-    assert [row.cells[0] for row in drawn.rows] == ["1", "2", "3"]
+    assert [cells[0] for _label, cells in drawn.rows] == ["1", "2", "3"]
 
 
 def earnings(**answers: Answer) -> dict[str, Any]:

@@ -104,7 +104,7 @@ _FEE = ("fee_share", "fee_fixed")
 _RULE: dict[str, Any] = {
     **each("threshold", "cool_down", "ladder_0_after", ladder_0_role="owner"),
     **each("period", type="runs_out_within", threshold="", measure=""),
-    **each("window", metric="spending"),
+    **each("window", metric="credits.used"),
     **each("control_id", metric="spend_control.used", type="above"),
 }
 
@@ -267,6 +267,7 @@ FORMS = (
         "/{org}/agents/{id}/change",
         "owner",
         shown={"name": "", "description": ""},
+        checked=each("samples"),
     ),
     Typed(
         "/console/{org}/agents/{own_agent}/offer",
@@ -289,7 +290,7 @@ FORMS = (
         "/{org}/alerts/settings/endpoints/new",
         "owner",
         whole={"url": "https://93.184.215.14/in/#", "types": "*"},
-        shown={"description": "/console/{org}/alerts/settings"},
+        shown={"description": "/console/{org}/alerts/settings/endpoints"},
         checked=each("url", "types"),
         follow="https://93.184.215.14/in/#",
     ),
@@ -461,8 +462,8 @@ FORMS = (
         make=Made.purchase_order,
     ),
     Typed(
-        "/console/{org}/returns/report",
-        "/{org}/returns/report",
+        "/console/{org}/returns/revenue/report",
+        "/{org}/returns/revenue/report",
         "owner",
         whole={"source": "ads", "reference": "Line #", "amount": "1", "currency": "USD"},
         shown={"reference": "", "evidence": ""},

@@ -9,7 +9,7 @@ from console.forms import COMMAND
 from console.nouns import ROUTES
 
 #: Inputs that hold no text of somebody's own; a field with suggestions stands for a list that is too long.
-CHOSEN = frozenset(["hidden", "submit", "radio", "checkbox", "suggested"])
+CHOSEN = frozenset(["file", "hidden", "submit", "radio", "checkbox", "suggested"])
 
 
 @dataclass

@@ -74,6 +74,8 @@ RECIPES = {
     ],
     "sell-an-agent": [
         "listed 40.00 CREDIT 0.90",
+        "picture?v=",
+        "[{'title': 'A lease', 'url': 'https://studio.example/lease.pdf', 'note': None}]",
         "found Clause finder",
         "active True",
         "403 marketplace.own_agent",
@@ -177,7 +179,7 @@ RECIPES = {
     ],
     "watch-a-figure": [
         "low_credit_balance failed_payment budget_80_percent cost_spike",
-        "credits.available spending",
+        "credits.available credits.used",
         "below_a_million critical True",
         "credits.available is below 1000000.00 CREDIT",
         "422 alert_rule.never_fires condition.threshold",

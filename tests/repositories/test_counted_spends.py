@@ -166,7 +166,7 @@ async def test_last_spend_of_an_agent_is_found_without_those_since_then(
 ) -> None:
     absent = Condition(type=ConditionType.ABSENT_FOR, period_seconds=3600)
     rule = Rule(
-        **{"name": "x", "metric": METRICS["spending"], "filters": filters, "condition": absent},
+        **{"name": "x", "metric": METRICS["credits.used"], "filters": filters, "condition": absent},
         **{"window": timedelta(days=1), "cool_down": timedelta(hours=1)},
     )
     watched, now = alert_figure.WatchedRule(id="x", org_id=ORG, rule=rule), START + timedelta(seconds=15 * LARGE)

@@ -203,7 +203,7 @@ NARROWED: dict[Page, list[dict[str, Any]]] = {
     ],
     credit_lot.page: [{}],
     project.page: [{}, {"since": T0, "until": datetime.now(UTC) + timedelta(days=1)}],
-    api_key.page: [{"active_only": False}, {"active_only": True}],
+    api_key.page: [{"active_only": active, "principal": None} for active in (False, True)],
 }
 #: Lists that only the platform reads, of all organizations or of one.
 OF_PLATFORM: list[tuple[Page, dict[str, Any]]] = [
@@ -233,6 +233,7 @@ OF_TENANTS: list[tuple[str, Page, dict[str, Any]]] = [
     (NOBODY, agent.page, {"viewer": NOBODY}),
     (NOBODY, agent.page, {"viewer": NOBODY, "org_id": BUSY}),
     (BUSY, organization.page, {}),
+    *((BUSY, api_key.page, {"org_id": BUSY, "active_only": False, "principal": who}) for who in ("x", "nobody")),
     *((who, alert.page, {"open_only": True, "by_organization": True, "org_id": who}) for who in (BUSY, RARE)),
     (BUSY, alert.page, {**FIRING, "by_organization": True, "org_id": BUSY}),
     # From the middle of the list on.

@@ -1,4 +1,4 @@
-"""Cost of a page of movements, of activity and of the economics log.
+"""Cost of a page of movements, of activity, of the economics log and of refusals.
 
 It ends with its page, or where it has looked at as much as it may.
 """
@@ -12,10 +12,13 @@ import asyncpg
 import pytest
 
 from dev.stack.postgres import Postgres
+from domain.credits.spend.scope import SpendingKey
 from repositories.books import movement
 from repositories.books.movement import Position
 from repositories.budgets import economics
 from repositories.common.listing import ListFilter
+from repositories.credits import spend_control
+from repositories.credits.spend import KeyHolder
 from repositories.payouts import activity
 from runtime.database import Database
 from tests.conftest import new_database
@@ -52,7 +55,8 @@ WITH made AS (
 ), refused AS (
     INSERT INTO ledger.refusals (id, org_id, idempotency_key, request_hash, reason, amount, available, action, at,
         agent_id)
-    SELECT id, 'org_busy', 'k' || i, '', 'limit', 1, 0, 'call', now(), CASE WHEN i % 3 = 0 THEN 'agt_busy' END FROM made
+    SELECT id, CASE WHEN i = 1 THEN 'org_rare' ELSE 'org_busy' END, 'k' || i, '', 'limit', 1, 0, 'call', now(),
+        CASE WHEN i % 3 = 0 THEN 'agt_busy' END FROM made
 )
 INSERT INTO purchase_entries (id, org_id, order_id, agent_id, transaction_type, item, amount_minor, currency, status,
     budget_remaining, at)
@@ -108,6 +112,15 @@ LOGS: list[tuple[ListFilter, tuple[str, ...]]] = [
     (ListFilter(org_id=BUSY, until=NOW), ()),
     (ListFilter(org_id=NOBODY), ()),
 ]
+#: The same for pages of refusals: what is wanted, and of whose own.
+AGENT = KeyHolder(SpendingKey(key_id="key_rare", agent_id="agt_rare"), "rare")
+REFUSALS: list[tuple[ListFilter, KeyHolder | None]] = [
+    (ListFilter(org_id=BUSY), None),
+    (ListFilter(org_id=BUSY), AGENT),
+    (ListFilter(org_id=BUSY, equal={"key_id": "key_none"}), None),
+    (ListFilter(org_id=BUSY, until=NOW), None),
+    (ListFilter(org_id=NOBODY), None),
+]
 
 
 def name_of(who: str | None, wanted: ListFilter, after: Position | None) -> str:
@@ -121,6 +134,10 @@ def fact_of(wanted: ListFilter, after: Position | None) -> str:
 
 def log_of(wanted: ListFilter, types: tuple[str, ...], after: Position | None) -> str:
     return f"log {types} of {name_of(wanted.org_id, wanted, after)}"
+
+
+def refusals_of(wanted: ListFilter, holder: KeyHolder | None, after: Position | None) -> str:
+    return f"refusals{' of an agent' if holder else ''} of {name_of(wanted.org_id, wanted, after)}"
 
 
 async def fill(owner: asyncpg.Connection, first: int, last: int) -> None:
@@ -154,6 +171,19 @@ async def measured(database: Database) -> dict[str, int]:
                 ),
             )
             for wanted, types in LOGS
+            for after in (None, MIDDLE)
+        }
+        | {
+            refusals_of(wanted, holder, after): await blocks_read(
+                database,
+                wanted.org_id,
+                functools.partial(
+                    spend_control.refusals,
+                    wanted=replace(wanted, after=after and after[:1], limit=LIMIT),
+                    holder=holder,
+                ),
+            )
+            for wanted, holder in REFUSALS
             for after in (None, MIDDLE)
         }
     )
@@ -191,6 +221,7 @@ async def costs(cluster: Postgres) -> AsyncIterator[dict[str, tuple[int, int]]]:
         *(name_of(*case) for case in CASES),
         *(fact_of(*case) for case in FACTS),
         *(log_of(*case, after) for case in LOGS for after in (None, MIDDLE)),
+        *(refusals_of(*case, after) for case in REFUSALS for after in (None, MIDDLE)),
     ],
 )
 def test_page_of_movements_ends(name: str, costs: dict[str, tuple[int, int]]) -> None:

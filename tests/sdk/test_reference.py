@@ -54,7 +54,8 @@ class Validator(httpx2.BaseTransport):
 
     def handle_request(self, request: httpx2.Request) -> httpx2.Response:
         route = route_of(request.method, request.url.path)
-        query, body = QueryParams(request.url.query), json.loads(request.read() or b"null")
+        query, is_json = QueryParams(request.url.query), request.headers.get("content-type") == "application/json"
+        body = json.loads(request.read()) if is_json else None
         self.faults += [
             fault
             for dependant in dependants(route.dependant)

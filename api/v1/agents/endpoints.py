@@ -8,16 +8,19 @@ from typing import Annotated
 from fastapi import Query
 from pydantic import BeforeValidator, Field
 from sqlalchemy.ext.asyncio import AsyncSession
+from starlette.requests import Request
 from starlette.responses import Response
 
 from api.auth import ActorDep, permit, require
+from api.body import takes_bytes
 from api.deps import Deps, DepsDep
-from api.errors import errors
+from api.errors import TooLarge, errors
 from api.fields import AgentId, OrganizationId, SearchText, etag
 from api.idempotency import MayRepeat
 from api.lists import CREATED, After, Items, ListEndpoint, ListRequest, items_of, split
 from api.metadata import PreconditionDep, required_precondition, visible_metadata
 from api.pagination import MAX_LIMIT
+from api.pictures import PICTURE_BODY, PICTURE_RESPONSE, Version, as_picture, read_picture
 from api.routing import Resource
 from api.tenancy import acting_organization
 from api.v1.agents.schemas import (
@@ -33,14 +36,16 @@ from api.v1.agents.schemas import (
 from domain.common.access import Actor, Permission
 from domain.common.errors import AgentListed, ExternalIdTaken, NotFound
 from domain.marketplace.agent import AgentSort
+from domain.tenants.picture import Picture
 from models.marketplace.agent import Agent
 from models.tenants.metadata import ObjectMetadata
 from repositories.common.listing import ListPage
 from repositories.marketplace import agent as agents
-from repositories.tenants import metadata
+from repositories.tenants import metadata, picture as pictures
 from runtime.identity import new_id
 from services.marketplace import agent as service
 from services.tenants.metadata import ObjectChange, change
+from services.tenants.picture import set_picture
 
 router = Resource(tags=["agents"])
 
@@ -228,3 +233,34 @@ async def set_category(agent_id: str, body: CategorySet, deps: DepsDep, actor: A
     async with deps.database.platform() as session:
         row = await service.categorise(session, actor, agent_id, body.category)
         return await _view(session, row, await metadata.get(session, row.id, row.org_id))
+
+
+@router.get("/agents/{agent_id}/picture", response_class=Response, responses=PICTURE_RESPONSE)
+async def get_picture(agent_id: str, deps: DepsDep, actor: ActorDep, v: Version = None) -> Response:
+    """Return the picture of an agent."""
+    async with deps.session_for(actor) as session:
+        await agents.get(session, agent_id)
+        permit(actor, Permission.READ)
+        return as_picture(await pictures.get(session, agent_id), v)
+
+
+@router.put("/agents/{agent_id}/picture", responses=errors(TooLarge), openapi_extra=PICTURE_BODY)
+@takes_bytes
+async def put_picture(agent_id: str, request: Request, deps: DepsDep, actor: ActorDep) -> AgentView:
+    """Set the picture of an agent. Only what draws it is kept of the file: no places, cameras or comments."""
+    await _owned(deps, actor, agent_id)
+    return await _set_picture(deps, actor, agent_id, await read_picture(request))
+
+
+@router.delete("/agents/{agent_id}/picture")
+async def delete_picture(agent_id: str, deps: DepsDep, actor: ActorDep) -> AgentView:
+    """Remove the picture of an agent."""
+    await _owned(deps, actor, agent_id)
+    return await _set_picture(deps, actor, agent_id, None)
+
+
+async def _set_picture(deps: Deps, actor: Actor, agent_id: str, picture: Picture | None) -> AgentView:
+    async with deps.database.platform() as session:
+        row = await agents.lock(session, agent_id)
+        changed = await set_picture(session, actor, row, picture, now=datetime.now(UTC))
+        return await _view(session, row, changed.own)

@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Annotated, Any
 
 from fastapi import Query
-from pydantic import Field
+from pydantic import Field, StringConstraints, field_validator
 
 from api.fields import (
     Amount,
@@ -27,10 +27,12 @@ from api.fields import (
     period_text,
 )
 from api.metadata import MetadataUpdate, MetadataView, WithMetadata, shown
+from api.pictures import picture_url
 from api.v1.reputation.schemas import points
 from domain.common.errors import Invalid
 from domain.common.money import CREDIT, format_amount, format_ratio, parse_amount, parse_ratio
 from domain.escrow.contract import Bounds, Term
+from domain.tenants.session import origin_of
 from models.marketplace.agent import Agent
 from models.tenants.metadata import ObjectMetadata
 from repositories.marketplace.agent import AgentCard
@@ -218,6 +220,30 @@ class AgentCreate(WithMetadata):
     )
 
 
+class Sample(RequestModel):
+    """A sample of an agent's work."""
+
+    title: Annotated[Name, StringConstraints(max_length=80)]
+    url: Annotated[str, StringConstraints(max_length=500), Field(description="Where it is: an https URL.")]
+    note: Name | None = None
+
+    @field_validator("url")
+    @classmethod
+    def _is_https(cls, url: str) -> str:
+        is_plain = url.isascii() and url.isprintable() and " " not in url
+        if not (is_plain and url.startswith("https://") and origin_of(url)):
+            raise ValueError("must be an https URL, without a user or a password")
+        return url
+
+
+class SampleView(ResponseModel):
+    """A sample of an agent's work."""
+
+    title: str
+    url: str
+    note: str | None
+
+
 class AgentUpdate(MetadataUpdate):
     """Changes of an agent. Fields that are left out stay as they are. Contracts keep their terms."""
 
@@ -234,6 +260,9 @@ class AgentUpdate(MetadataUpdate):
     )
     visibility: Visibility | None = Field(
         default=None, description="An agent that is listed on the marketplace must be public."
+    )
+    samples: Annotated[list[Sample], Field(max_length=5)] | None = Field(
+        default=None, description="Samples of its work, up to five. They replace the current ones."
     )
 
     def columns(self) -> dict[str, dict[str, Any]]:
@@ -253,6 +282,8 @@ class AgentUpdate(MetadataUpdate):
             named["accepts_granted_credits"] = {"accepts_granted": self.accepts_granted_credits}
         if self.terms is not None:
             named["terms"] = {"terms": self.terms.stored()}
+        if self.samples is not None:
+            named["samples"] = {"samples": [each.model_dump() for each in self.samples]}
         return named
 
 
@@ -312,18 +343,27 @@ class CardView(ResponseModel):
     stars: float | None = Field(description="The agent's score, from 0 to 5; null without evidence.")
     ratings: int = Field(description="The number of ratings by clients that count.")
     jobs_done: int = Field(description="The number of contracts that ended well and count.")
+    median_delivery_seconds: int | None = Field(
+        description=(
+            "The median time from funding to delivery of the latest 100 jobs of 90 days that were released in full, "
+            "without a dispute; as of last night, and null for fewer than three."
+        )
+    )
+    picture_url: str | None = Field(description="The path of its picture, which changes with it; null without one.")
     can_be_hired: bool = Field(
         description="Whether work can begin: the agent is not retired, and its organization not suspended or closed."
     )
 
 
-def card(found: AgentCard) -> dict[str, Any]:
+def card(agent_id: str, found: AgentCard) -> dict[str, Any]:
     """Return the fields of a `CardView`."""
     return {
         "organization_name": found.organization_name,
         "stars": None if found.stars_e6 is None else points(found.stars_e6) / 2,
         "ratings": found.ratings,
         "jobs_done": found.jobs_done,
+        "median_delivery_seconds": found.delivery_seconds,
+        "picture_url": picture_url(f"/agents/{agent_id}/picture", found.picture_sha256),
         "can_be_hired": found.can_be_hired,
     }
 
@@ -347,6 +387,7 @@ class AgentView(CardView, MetadataView):
     accepts_granted_credits: bool = Field(
         description="Whether credits that nobody paid for may fund an escrow of the agent."
     )
+    samples: list[SampleView] = Field(description="Samples of its work, as its organization describes them.")
     created_at: datetime
     retired_at: datetime | None = Field(
         description="When it was retired. Nothing new can begin with a retired agent. Null while it can be hired."
@@ -365,6 +406,6 @@ class AgentView(CardView, MetadataView):
             ),
             terms={name: _bounds_view(name, bounds) for name, bounds in sorted(row.terms.items())},
             accepts_granted_credits=row.accepts_granted,
-            **card(found),
+            **card(row.id, found),
             **shown(own),
         )

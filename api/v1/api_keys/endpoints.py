@@ -121,15 +121,20 @@ _LIST = ListEndpoint(
 
 
 @_LIST.get(router, "/api-keys", NotFound)
-async def list_api_keys(deps: DepsDep, asked: ListRequest, actor: Actor = require(Permission.READ_AUDIT)) -> Items:
-    """List keys, newest first. An operator sees all keys, or those of one organization."""
-    organization_id = asked.organization_id
+async def list_api_keys(deps: DepsDep, asked: ListRequest, actor: Actor = require(Permission.READ)) -> Items:
+    """List keys, newest first. An operator sees all keys, or those of one organization.
+
+    Members and agents' keys see the keys of their own principal.
+    """
+    if actor.is_platform:
+        permit(actor, Permission.READ_AUDIT)
+    own, organization_id = None if actor.may(Permission.READ_AUDIT) else actor.principal, asked.organization_id
     if organization_id is not None:
         async with deps.session_for(actor) as session:
             await organizations.get(session, organization_id)
     wanted = asked.wanted(actor.org_id or organization_id, without=["active"])
     async with deps.session_for(actor) as session:
-        found = await keys.page(session, wanted, active_only=bool(asked.get("active")))
+        found = await keys.page(session, wanted, active_only=bool(asked.get("active")), principal=own)
         return items_of(found, ApiKeyView.of)
 
 

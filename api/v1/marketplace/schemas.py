@@ -141,7 +141,7 @@ class OfferView(CardView):
             granted_amount=_amount(granted_minor, row.currency),
             creator_share=None if creator_bps is None else format_ratio(creator_bps),
             least_payout=None if least is None else money(*least),
-            **card(found),
+            **card(row.agent_id, found),
         )
 
 

@@ -5,16 +5,19 @@ from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import Query
+from starlette.requests import Request
 from starlette.responses import Response
 
 from api.approvals import require_two_for_override
 from api.auth import ActorDep, permit, require
+from api.body import takes_bytes
 from api.deps import Deps, DepsDep
-from api.errors import errors
+from api.errors import TooLarge, errors
 from api.fields import SearchText, etag
 from api.idempotency import Command, MayRepeat
 from api.lists import CREATED, Items, ListEndpoint, ListRequest, items_of
 from api.metadata import GivenPreconditionDep, PreconditionDep, required_precondition, visible_metadata
+from api.pictures import PICTURE_BODY, PICTURE_RESPONSE, Version, as_picture, read_picture
 from api.routing import Resource
 from api.v1.customers.registration import begin_customer
 from api.v1.organizations.schemas import (
@@ -34,14 +37,16 @@ from domain.common.approval import ApprovalAction
 from domain.common.errors import Forbidden, Invalid
 from domain.tenants.metadata import Precondition
 from domain.tenants.organization import OrganizationStatus
+from domain.tenants.picture import Picture
 from models.tenants.organization import Organization
-from repositories.tenants import contact, metadata, organization as organizations
+from repositories.tenants import contact, metadata, organization as organizations, picture as pictures
 from runtime.identity import new_id
 from services.billing import project
 from services.billing.project import ProjectCommand
 from services.messages import mail
 from services.tenants import organization as service
 from services.tenants.metadata import ObjectChange, change
+from services.tenants.picture import set_picture
 
 router = Resource(tags=["organizations"])
 
@@ -122,6 +127,13 @@ async def get_organization(
         return OrganizationView.of(row, (await visible_metadata(session, actor, {row.id: row.id})).get(row.id))
 
 
+async def _changeable(deps: Deps, actor: Actor, organization_id: str) -> None:
+    """Refuse to change an organization that the caller does not see (404), or by a role that may not (403)."""
+    async with deps.session_for(actor) as session:
+        await organizations.get(session, organization_id)
+    permit(actor, Permission.CHANGE_ORGANIZATION)
+
+
 @router.patch(
     "/organizations/{organization_id}", response_model=OrganizationView, responses=errors(refusals.ExternalIdTaken)
 )
@@ -137,9 +149,7 @@ async def update_organization(
 
     `If-Match` names the version to change; the response has the new one as its `ETag`.
     """
-    async with deps.session_for(actor) as session:
-        await organizations.get(session, organization_id)
-    permit(actor, Permission.CHANGE_ORGANIZATION)
+    await _changeable(deps, actor, organization_id)
     if "external_id" in body.model_fields_set:
         permit(actor, Permission.MANAGE_ORGANIZATIONS)
     wanted = ObjectChange(
@@ -156,6 +166,37 @@ async def update_organization(
         changed = await change(session, actor, wanted, row)
         command.version = changed.version
         return command.answer(OrganizationView.of(row, changed.own))
+
+
+@router.get("/organizations/{organization_id}/logo", response_class=Response, responses=PICTURE_RESPONSE)
+async def get_logo(organization_id: str, deps: DepsDep, actor: ActorDep, v: Version = None) -> Response:
+    """Return the logo of an organization."""
+    async with deps.session_for(actor) as session:
+        await organizations.get(session, organization_id)
+        permit(actor, Permission.READ)
+        return as_picture(await pictures.get(session, organization_id), v)
+
+
+@router.put("/organizations/{organization_id}/logo", responses=errors(TooLarge), openapi_extra=PICTURE_BODY)
+@takes_bytes
+async def put_logo(organization_id: str, request: Request, deps: DepsDep, actor: ActorDep) -> OrganizationView:
+    """Set the logo of an organization. Only what draws it is kept of the file: no places, cameras or comments."""
+    await _changeable(deps, actor, organization_id)
+    return await _set_logo(deps, actor, organization_id, await read_picture(request))
+
+
+@router.delete("/organizations/{organization_id}/logo")
+async def delete_logo(organization_id: str, deps: DepsDep, actor: ActorDep) -> OrganizationView:
+    """Remove the logo of an organization."""
+    await _changeable(deps, actor, organization_id)
+    return await _set_logo(deps, actor, organization_id, None)
+
+
+async def _set_logo(deps: Deps, actor: Actor, organization_id: str, logo: Picture | None) -> OrganizationView:
+    async with deps.database.platform() as session:
+        row = await organizations.lock(session, organization_id)
+        changed = await set_picture(session, actor, row, logo, now=datetime.now(UTC))
+        return OrganizationView.of(row, changed.own)
 
 
 @router.put(

@@ -7,6 +7,7 @@ from pydantic import Field, StringConstraints
 
 from api.fields import EmailAddress, Name, Note, OrganizationId, RequestModel, ResponseModel, example
 from api.metadata import MetadataUpdate, MetadataView, WithMetadata, shown
+from api.pictures import picture_url
 from domain.billing.plan import FREE, PLAN_NAME
 from domain.common.mail import LANGUAGES, MAX_CONTACTS, Contact, Language, Purpose
 from domain.tenants.organization import OrganizationStatus, TimedExits
@@ -88,11 +89,13 @@ class OrganizationView(MetadataView):
     timed_exits: TimedExits = Field(
         description="Whether escrows are released to its agents by time during its last suspension."
     )
+    logo_url: str | None = Field(description="The path of its logo, which changes with it; null without one.")
     created_at: datetime
 
     @classmethod
     def of(cls, row: Organization, own: ObjectMetadata | None) -> "OrganizationView":
-        return cls.from_row(row, status_changed_at=row.status_at, **shown(own))
+        logo_url = picture_url(f"/organizations/{row.id}/logo", row.picture_sha256)
+        return cls.from_row(row, status_changed_at=row.status_at, logo_url=logo_url, **shown(own))
 
 
 class ContactSet(RequestModel):

@@ -5,11 +5,9 @@ from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import Query
-from starlette.requests import Request
 from starlette.responses import Response
 
 from api.auth import ActorDep, SpendingKeyDep, permit, require
-from api.csv_files import CSV, file_of_list, wants_csv
 from api.deps import Deps, DepsDep, TemporalDep
 from api.errors import Responses, errors
 from api.fields import OrganizationId, Page
@@ -43,10 +41,16 @@ from services.insight import report as service
 
 router = Resource(tags=["reports"])
 
-ForOrganization = Annotated[
-    OrganizationId | None,
-    Query(description="For operators: the organization; the platform's own reports when left out."),
-]
+_LIST = ListEndpoint(
+    "reports",
+    ReportView,
+    *CREATED,
+    order=[reports.PREFIX],
+    organization_id=Annotated[
+        OrganizationId | None,
+        Query(description="For operators: the organization; the platform's own reports when left out."),
+    ],
+)
 _FILE: Responses = {
     200: {
         "description": "The file.",
@@ -55,23 +59,15 @@ _FILE: Responses = {
 }
 
 
-@router.get("/reports", response_model=Page[ReportView], responses=errors(NotFound) | CSV)
+@_LIST.get(router, "/reports", NotFound)
 async def list_reports(
-    deps: DepsDep,
-    request: Request,
-    key: SpendingKeyDep,
-    organization_id: ForOrganization = None,
-    actor: Actor = require(Permission.READ_BILLING),
-) -> Page[ReportView] | Response:
-    """List the reports, newest first. All are on one page.
-
-    With `Accept: text/csv` the response is a CSV file.
-    """
+    deps: DepsDep, asked: ListRequest, key: SpendingKeyDep, actor: Actor = require(Permission.READ_BILLING)
+) -> Items:
+    """List the reports, newest first."""
     refuse_totals(confined_key(actor, key))
-    org_id = listed_organization(actor, organization_id)
+    org_id = listed_organization(actor, asked.organization_id)
     async with deps.session_for(actor) as session:
-        data = [ReportView.of(row) for row in await reports.listed(session, org_id)]
-    return file_of_list(ReportView, data, "reports.csv") if wants_csv(request) else Page(data=data)
+        return items_of(await reports.page(session, org_id, asked.wanted(None)), ReportView.of)
 
 
 @router.get("/reports/templates", operation_id="reports.list_templates")

@@ -1,10 +1,12 @@
 """Reputation: scores of agents, feedback, and events that operators report."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Annotated
 
 from fastapi import Query
+from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.responses import Response
 
 from api.auth import ActorDep, permit, require
@@ -17,7 +19,7 @@ from api.idempotency import MayRepeat, MovesMoney
 from api.lists import CREATED, After, Items, ListEndpoint, ListRequest, items_of, items_up_to
 from api.pagination import bad_cursor
 from api.routing import Resource
-from api.tenancy import named_agent
+from api.tenancy import known_organization
 from api.v1.reputation.schemas import (
     CONTRADICTED,
     DIMENSIONS,
@@ -48,9 +50,11 @@ from domain.reputation.boards import Period
 from domain.reputation.evidence import Dimension
 from domain.reputation.facts import DimensionShare, FactKind
 from domain.tenants.organization import STOPPED_ERRORS
+from models.reputation.reputation import ReputationFeedbackRow
 from repositories.marketplace import agent as agents
 from repositories.reputation import reputation as store
 from repositories.reputation.reputation import AgentReputation, ReputationFact
+from repositories.tenants import name
 from runtime.identity import new_id
 from services.reputation import reputation
 
@@ -105,9 +109,11 @@ _HISTORY = ListEndpoint(
 _FEEDBACK = ListEndpoint(
     "feedback",
     FeedbackView,
-    *(*CREATED, "contract_id", "q"),
+    *(*CREATED, "organization_id", "contract_id", "q"),
     order=["fbk"],
-    agent_id=Annotated[AgentId | None, Query(description="The agent that was rated; an agent's key leaves it out.")],
+    agent_id=Annotated[
+        AgentId | None, Query(description="The agent that was rated; all of the organization's if left out.")
+    ],
 )
 
 
@@ -279,7 +285,7 @@ async def give_feedback(
             window=deps.settings.feedback_window,
             policy=deps.settings.evidence_policy,
         )
-        return command.answer(FeedbackView.of(row))
+        return command.answer(*await _shown(session, [row]))
 
 
 @router.put(
@@ -307,24 +313,34 @@ async def change_feedback(
                 window=deps.settings.feedback_window,
                 policy=deps.settings.evidence_policy,
             )
-            return command.answer(FeedbackView.of(row))
+            return command.answer(*await _shown(session, [row]))
 
 
 @_FEEDBACK.get(router, "/reputation/feedback", NotFound)
 async def list_feedback(deps: DepsDep, asked: ListRequest, actor: Actor = require(Permission.READ)) -> Items:
-    """List feedback on an agent, newest first.
+    """List feedback on an agent, or on all agents of the organization, newest first.
 
     Callers that see the agent see the feedback that counts, without the client and the contract. The two parties of the
     contract and the platform see all.
     """
-    agent_id = named_agent(actor, asked.get("agent_id"))
-    wanted = asked.wanted(None)
-    wanted = replace(wanted, equal={**wanted.equal, "agent_id": agent_id})
-    async with deps.session_for(actor) as session:
-        await agents.get(session, agent_id)
+    agent_id, wanted = asked.get("agent_id") or actor.agent_id, asked.wanted(None)
+    if agent_id is None:
+        rated = {"agent_org_id": await known_organization(deps, actor, asked.organization_id)}
+    else:
+        rated = {"agent_id": agent_id}
+        async with deps.session_for(actor) as session:
+            await agents.get(session, agent_id)
+    wanted = replace(wanted, equal={**wanted.equal, **rated})
     async with deps.database.platform() as session:
         found = await store.feedback_of(session, wanted, viewer=actor.org_id)
-    return items_of(found, lambda row: FeedbackView.of(row, viewer=actor.org_id))
+        return await _shown(session, found.rows, actor.org_id), found.following
+
+
+async def _shown(
+    session: AsyncSession, rows: Sequence[ReputationFeedbackRow], viewer: str | None = None
+) -> list[FeedbackView]:
+    names = await name.names_of(session, {each for row in rows for each in (row.agent_id, row.org_id)}, None)
+    return [FeedbackView.of(row, names, viewer) for row in rows]
 
 
 _SERVICE_LEVELS = {EventType.SLA_KEPT: FactKind.SLA_KEPT, EventType.SLA_MISSED: FactKind.SLA_MISSED}

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from api.fields import AgentId, ContractId, Note, RequestModel, ResponseModel, SearchText, Whole, example
+from api.pictures import picture_url
 from domain.reputation.boards import MINIMUMS, Period, percentile
 from domain.reputation.evidence import ONE_E6, Dimension
 from domain.reputation.facts import SENTENCES, FactKind
@@ -114,6 +115,7 @@ class LeaderView(ResponseModel):
     rank: int
     agent_id: str
     name: str
+    picture_url: str | None = Field(description="The path of the agent's picture; null without one.")
     score: float = Field(description="The mean score, from 0 to 10.")
     rank_score: float = Field(
         description="The value that ranks the agent: its expected score less one standard deviation."
@@ -185,6 +187,7 @@ def leaders(rows: "Sequence[Mapping[str, Any]]") -> list[LeaderView]:
             rank=number,
             agent_id=row["id"],
             name=row["name"],
+            picture_url=picture_url(f"/agents/{row['id']}/picture", row["picture_sha256"]),
             score=points(row["stars_e6"]),
             rank_score=points(row["rank_e6"]),
             evidence_count=row["evidence_count"],
@@ -290,7 +293,9 @@ class FeedbackView(ResponseModel):
     id: str
     contract_id: str | None = Field(description="Null for others than the two parties.")
     agent_id: str
+    agent_name: str | None
     organization_id: str | None = Field(description="The client's organization; null for others.")
+    organization_name: str | None
     ratings: dict[Dimension, int]
     comment: str | None
     event_id: str | None = Field(description="The event that counts; null for others.")
@@ -298,12 +303,15 @@ class FeedbackView(ResponseModel):
     changed_at: datetime | None
 
     @classmethod
-    def of(cls, row: ReputationFeedbackRow, viewer: str | None = None) -> "FeedbackView":
+    def of(cls, row: ReputationFeedbackRow, names: Mapping[str, str], viewer: str | None) -> "FeedbackView":
+        """Show a row; `names` has the names of agents and organizations by their ids."""
         is_named = viewer in {None, row.org_id, row.agent_org_id}
         return cls.from_row(
             row,
             contract_id=row.contract_id if is_named else None,
+            agent_name=names.get(row.agent_id),
             organization_id=row.org_id if is_named else None,
+            organization_name=names.get(row.org_id) if is_named else None,
             ratings={Dimension(name): rating for name, rating in row.ratings.items()},
             event_id=row.event_id if is_named else None,
         )

@@ -1,7 +1,7 @@
 """Revenue of agents, its shares, and returns on costs."""
 
 from collections.abc import Sequence
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Literal
 from urllib.parse import urlencode
 
@@ -12,7 +12,7 @@ from starlette.responses import Response
 from api.auth import ActorDep, SpendingKeyDep, permit, require
 from api.deps import Deps, DepsDep
 from api.errors import errors
-from api.fields import Currency, Day, OrganizationId, ProjectId
+from api.fields import Currency, Day, OrganizationId, ProjectId, SearchText
 from api.idempotency import MayRepeat, MovesMoney
 from api.lists import Items, ListEndpoint, ListRequest
 from api.routing import Resource
@@ -33,9 +33,10 @@ from api.v1.revenue.schemas import (
 from api.v1.spends.own import confined_key, refuse_totals
 from domain.common import errors as refusals
 from domain.common.access import Actor, OperatorIssued, Permission
+from domain.common.calendar import first_moment, zone_of
 from domain.common.errors import NotFound
 from domain.common.money import parse_amount
-from domain.insight.query import MOST_VALUES
+from domain.insight.query import MOST_VALUES, Query as MetricQuery
 from domain.returns.revenue_event import RevenueStatus
 from domain.returns.roi import Roi, RoiScope
 from models.returns.revenue_event import RevenueEvent
@@ -211,11 +212,12 @@ async def get_roi(
     key: SpendingKeyDep,
     scope: RoiScope = RoiScope.AGENT,
     since: Annotated[
-        Day | None, Query(alias="from", description="The first day (UTC); 30 days before the last one by default.")
+        Day | None, Query(alias="from", description="The first day; 30 days before the last one by default.")
     ] = None,
     until: Annotated[
         Day | None, Query(alias="to", description="The day after the last one; tomorrow by default.")
     ] = None,
+    zone: Annotated[SearchText, Query(description="The IANA time zone of days, such as `Europe/Berlin`.")] = "UTC",
     currency: Annotated[Currency, Query(description="Everything is converted at each day's rate.")] = "USD",
     grain: Annotated[Literal["day", "week"], Query(description="Of the trend.")] = "week",
     id: Annotated[str | None, Query(max_length=200, description="Only this agent, project or model.")] = None,
@@ -230,9 +232,10 @@ async def get_roi(
     """
     refuse_totals(confined_key(actor, key))
     org_id = await known_organization(deps, actor, organization_id)
-    now = datetime.now(UTC)
-    last = until or now.date() + timedelta(days=1)
+    now, place = datetime.now(UTC), zone_of(zone, "zone")
+    last = until or now.astimezone(place).date() + timedelta(days=1)
     first = since or last - timedelta(days=30)
+    starts, ends = (first_moment(day, place) for day in (first, last))
 
     async def read() -> tuple[SpentAmount, tuple[list[Roi], Roi, tuple[str, ...]]]:
         async with deps.asking(actor, org_id) as session:
@@ -246,9 +249,10 @@ async def get_roi(
                 now=now,
                 weekly=grain == "week",
                 most=MOST_VALUES,
+                zone=place,
             )
-            starts, ends = (datetime.combine(day, time(), UTC) for day in (first, last))
-            return await totals(session, org_id, since=starts, until=ends, currency=currency, now=now), report
+            asked = MetricQuery(metrics=(), since=starts, until=ends, zone=zone, currency=currency)
+            return await totals(session, org_id, asked, now=now), report
 
     price = deps.settings.payment_rules.credit
     try:
@@ -263,13 +267,14 @@ async def get_roi(
     found = [each for each in found if id is None or each.id == id]
 
     def shown(each: Roi, of: RoiScope) -> RoiView:
-        return RoiView.of(each, currency, made_of(of, each, first, last))
+        return RoiView.of(each, currency, made_of(of, each, starts, ends))
 
     view = await run_in_thread(
         lambda: RoiListView(
             scope=scope,
             since=first,
             until=last,
+            zone=zone,
             currency=currency,
             left_out=list(left_out),
             data=[shown(each, scope) for each in found[:limit]],
@@ -281,13 +286,13 @@ async def get_roi(
     return Response(view, media_type="application/json")
 
 
-def made_of(scope: RoiScope, of: Roi, since: date, until: date) -> list[MadeOfView]:
+def made_of(scope: RoiScope, of: Roi, since: datetime, until: datetime) -> list[MadeOfView]:
     whose = (
         {"agent_id": of.id} if scope is RoiScope.AGENT else {"project_id": of.id} if scope is RoiScope.PROJECT else {}
     )
     if scope is RoiScope.MODEL or None in whose.values():
         return []
-    period = {"from": f"{since}T00:00:00Z", "to": f"{until}T00:00:00Z"}
+    period = {"from": f"{since:%Y-%m-%dT%H:%M:%SZ}", "to": f"{until:%Y-%m-%dT%H:%M:%SZ}"}
 
     def path(name: str, **more: str) -> str:
         return f"{name}?{urlencode({**whose, **period, **more})}"

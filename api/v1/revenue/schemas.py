@@ -343,6 +343,7 @@ class RoiListView(ResponseModel):
     scope: RoiScope
     since: date = Field(serialization_alias="from")
     until: date = Field(serialization_alias="to", description="The day after the last one.")
+    zone: str
     currency: str
     left_out: list[str] = Field(description="Currencies without an exchange rate, whose amounts are omitted.")
     data: list[RoiView]

@@ -13,6 +13,7 @@ from api.errors import errors
 from api.idempotency import MayRepeat
 from api.keyring import new_secret
 from api.lists import CREATED, Items, ListEndpoint, ListRequest, items_of
+from api.pictures import picture_url
 from api.routing import Resource
 from api.tenancy import visible_organization
 from api.v1.changes.schemas import MarksView
@@ -27,6 +28,7 @@ from api.v1.sessions.schemas import (
     SessionCreated,
     SessionView,
 )
+from api.v1.spends.own import confined_key
 from domain.common.access import Actor, Permission, Role
 from domain.common.calendar import zone_of
 from domain.common.errors import Forbidden, NotFound, SessionNeedsKey
@@ -66,7 +68,8 @@ async def get_me(
     async with deps.session_for(actor) as reading:
         if actor.org_id is not None:
             row = await organizations.get(reading, actor.org_id)
-            organization = MeOrganization(id=row.id, name=row.name, tier=row.tier)
+            logo_url = picture_url(f"/organizations/{row.id}/logo", row.picture_sha256)
+            organization = MeOrganization(id=row.id, name=row.name, tier=row.tier, logo_url=logo_url)
             if actor.agent_id is not None:
                 agent = MeAgent(id=actor.agent_id, name=(await agents.get(reading, actor.agent_id)).name)
         if marks and actor.may(Permission.READ):
@@ -90,6 +93,7 @@ async def get_me(
         permissions=[permission for permission in Permission if actor.may(permission)],
         organization=organization,
         agent=agent,
+        confined=confined_key(actor, identity.spending_key()) is not None,
         session=session,
         key_id=actor.key_id,
         environment=deps.settings.environment,

@@ -22,6 +22,7 @@ class MeOrganization(ResponseModel):
     id: str
     name: str
     tier: str
+    logo_url: str | None = Field(description="The path of its logo, which changes with it; null without one.")
 
 
 class MeAgent(ResponseModel):
@@ -64,6 +65,9 @@ class MeView(MePreferences):
     permissions: list[Permission]
     organization: MeOrganization | None = Field(description="Null for keys of the platform.")
     agent: MeAgent | None
+    confined: bool = Field(
+        description="Whether the key reads uses, limits and totals of its agent, department or project only."
+    )
     session: MeSession | None = Field(description="The session; null for a request with a key.")
     key_id: str | None = Field(description="The key, or the key of the session; null if a link opened the session.")
     environment: Environment = Field(description="`sandbox` and `test` move no real money.")

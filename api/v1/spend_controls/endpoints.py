@@ -2,16 +2,30 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import Annotated
+from uuid import UUID
 
+from fastapi import Query
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.responses import Response
 
-from api.auth import ActorDep, SpendingKeyDep, permit
+from api.auth import ActorDep, SpendingKeyDep, permit, require
 from api.deps import DepsDep
 from api.errors import errors
+from api.fields import SearchText
 from api.idempotency import MayRepeat
+from api.lists import CREATED, Items, ListEndpoint, ListRequest
 from api.routing import Resource
-from api.v1.spend_controls.kinds import EXISTS, VERSION, Kind, add_controls, add_lists
+from api.tenancy import listed_organization
+from api.v1.spend_controls.kinds import (
+    EXISTS,
+    OWN_REFUSALS,
+    VERSION,
+    Kind,
+    add_controls,
+    add_lists,
+    shown_refusals,
+)
 from api.v1.spend_controls.schemas import (
     ControlChange,
     ControlCreate,
@@ -19,9 +33,11 @@ from api.v1.spend_controls.schemas import (
     ControlView,
     DepartmentLimitsSet,
     DepartmentLimitsView,
+    RefusalView,
 )
 from api.v1.spends.own import confined_key, refuse_totals
-from domain.common.access import Permission
+from domain.common.access import Actor, Permission
+from domain.common.errors import NotFound
 from domain.common.ids import uuid_id
 from domain.common.money import CREDIT
 from domain.credits.spend.control import ControlKind, SubjectKind
@@ -75,6 +91,34 @@ What is reserved can still be captured and released.""",
     ),
     of_refused="List the spends that a control refused",
 )
+_REFUSALS = ListEndpoint(
+    "spend-refusals",
+    RefusalView,
+    *(*CREATED, "organization_id", "agent_id"),
+    order=[UUID],
+    key_id=Annotated[SearchText | None, Query(description="Only spends with this key.")],
+)
+
+
+@_REFUSALS.get(
+    router,
+    "/spend-controls/refusals",
+    NotFound,
+    name="list_spend_refusals",
+    description=(
+        "List refused spends of all limits and budgets, and those for lack of credits, newest first: the first 1,000 "
+        f"of each window and reason.\n\n{OWN_REFUSALS}"
+    ),
+)
+async def list_spend_refusals(
+    deps: DepsDep, asked: ListRequest, key: SpendingKeyDep, actor: Actor = require(Permission.READ)
+) -> Items:
+    wanted = asked.wanted(listed_organization(actor, asked.organization_id))
+    async with deps.session_for(actor) as session:
+        return await shown_refusals(session, wanted, actor, key)
+
+
+# After the fixed path below it.
 add_controls(router, _KIND)
 add_lists(router, _KIND)
 

@@ -31,14 +31,16 @@ from api.v1.spends.own import confined_key, own_holder
 from domain.common import errors as refusals
 from domain.common.access import Actor, Permission
 from domain.common.errors import Forbidden, NotFound
+from domain.common.ids import uuid_id
 from domain.common.money import CREDIT
 from domain.credits.spend.control import ControlKind, ControlStatus, SubjectKind
 from domain.credits.spend.scope import SpendingKey
 from ledger.spends import SpendStatus
 from models.credits.spend_control import SpendControl
-from repositories.common.listing import ListPage
+from repositories.common.listing import ListFilter
 from repositories.credits import spend_control as controls
 from repositories.credits.spend import own_of
+from repositories.tenants import name
 from services.books import exchange_rate
 from services.credits import spend_control
 from services.credits.spend_control import ControlCommand
@@ -55,7 +57,7 @@ _SCANNED = (
     "A page scans a bounded number of the organization's spends. It may have fewer than `limit` items, or none, and\n"
     "still have a `next_cursor`."
 )
-_OWN_REFUSALS = (
+OWN_REFUSALS = (
     "The key of an agent or a member gets its own only, so a page may be short or empty and have a `next_cursor`."
 )
 _CHANGED_BY = Annotated[SearchText | None, Query(description="Only versions that this principal made.")]
@@ -288,7 +290,7 @@ def add_lists(router: Resource, kind: Kind) -> None:
         NotFound,
         Forbidden,
         name=f"list_{kind.refused.replace('-', '_')}",
-        description=f"{kind.of_refused}, newest first: the first 1,000 of each window.\n\n{_OWN_REFUSALS}",
+        description=f"{kind.of_refused}, newest first: the first 1,000 of each window.\n\n{OWN_REFUSALS}",
     )
     async def list_refused(
         control_id: Annotated[str, Path(alias=kind.parameter)],
@@ -299,10 +301,18 @@ def add_lists(router: Resource, kind: Kind) -> None:
     ) -> Items:
         async with deps.session_for(actor) as session:
             control = await require_readable(session, actor, key, control_id, kind.kind)
-            found = await controls.refusals(session, asked.wanted(None), control=control)
-            if (holder := own_holder(actor, key)) is not None:
-                found = ListPage(await own_of(session, found.rows, holder), found.following)
-            return items_of(found, lambda row: RefusalView.of(row, control.asset))
+            return await shown_refusals(session, asked.wanted(None), actor, key, control)
+
+
+async def shown_refusals(
+    session: AsyncSession, wanted: ListFilter, actor: Actor, key: SpendingKey, control: SpendControl | None = None
+) -> Items:
+    found = await controls.refusals(session, wanted, control=control, holder=own_holder(actor, key))
+    ids = frozenset(uuid_id("ctl", row.control_id) for row in found.rows if row.control_id is not None)
+    if (of := confined_key(actor, key)) is not None:
+        ids = await controls.own_among(session, ids, of)
+    names = await name.names_of(session, ids, None)
+    return items_of(found, lambda row: RefusalView.of(row, names))
 
 
 async def require_readable(

@@ -379,14 +379,24 @@ class CountedSpendView(ResponseModel):
 
 
 class RefusalView(ResponseModel):
-    """A spend that a control refused."""
+    """A spend that a control refused, or that the organization had not enough credits for."""
 
     id: str
-    reason: str = Field(description="`limit`, `uses`, `per_spend`, `frozen` or `rate`.")
+    control_id: str | None = Field(description="Null if there were not enough credits.")
+    subject: SubjectView | None = Field(
+        description="The subject of the control; without its name where the key cannot read the control."
+    )
+    reason: str = Field(
+        description=(
+            "`limit`, `uses`, `per_spend`, `frozen`, `rate`; `payment`: payments with credits are not limited, so none "
+            "is made under a limit; `funds`: not enough credits."
+        )
+    )
     window: Window | None
     pool: str | None = Field(description="The pool of the window: `operating`, `reserve`, `emergency` or `allowance`.")
-    limit: Exact | None = Field(description="The limit that refused it, in the control's currency or in uses.")
+    limit: Exact | None = Field(description="The limit that refused it, in `limit_currency` or in uses.")
     remaining: Exact | None
+    limit_currency: str | None = Field(description="The control's currency.")
     resets_at: datetime | None
     action: str
     amount: Exact = Field(description="The amount of the spend.")
@@ -400,13 +410,23 @@ class RefusalView(ResponseModel):
     at: datetime
 
     @classmethod
-    def of(cls, row: SpendRefusal, currency: str) -> "RefusalView":
-        def shown(number: int | None) -> str | None:
-            return str(number) if row.reason == "uses" and number is not None else shown_amount(number, currency)
+    def of(cls, row: SpendRefusal, names: Mapping[str, str]) -> "RefusalView":
+        """Show a row; `names` has the names of controls by their ids."""
 
+        def shown(number: int | None) -> str | None:
+            is_count = row.reason == "uses" and number is not None
+            return str(number) if is_count else shown_amount(number, row.asset or CREDIT)
+
+        control_id, kind = shown_parent(row.control_id), row.subject_kind
+        subject = kind and SubjectView(
+            type=SubjectKind(kind), id=row.subject_id or "", name=names.get(control_id or "")
+        )
         return cls.from_row(
             row,
             id=uuid_id("rfs", row.id),
+            control_id=control_id,
+            subject=subject,
+            limit_currency=row.asset,
             window=None if row.window is None else Window(row.window),
             limit=shown(row.limit_amount),
             remaining=shown(row.remaining),

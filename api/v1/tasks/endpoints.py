@@ -45,7 +45,7 @@ _LIST = ListEndpoint("tasks", TaskView, order=[datetime, TaskKind, str], kind=se
 
 @_LIST.get(router, "/tasks")
 async def list_tasks(deps: DepsDep, asked: ListRequest, actor: Actor = require(Permission.READ)) -> Items:
-    """List your tasks by deadline; those without a deadline come last.
+    """List your tasks by deadline; those without a deadline come last. Auditors of the platform see those of operators.
 
     The oldest 2,000 open objects of each kind are considered.
     """

@@ -5,6 +5,7 @@ from typing import Any
 
 from console.lists import ListResult
 from console.noun import Json, Noun
+from console.noun_page import tab
 from console.platform.desk import operators
 from console.texts import N_, _, gettext
 from console.visit import Visit
@@ -56,7 +57,13 @@ async def of_list(visit: Visit, found: ListResult) -> dict[str, Any]:
     }
 
 
-APPROVALS.list(values=of_list, create="")
+APPROVALS.list(
+    tab("status"),
+    tabs=(("", N_("Waiting")), ("approved,used,rejected,expired", N_("Decided"))),
+    asks=lambda visit: {"status": "requested", **visit.chosen("status")},
+    values=of_list,
+    create="",
+)
 APPROVALS.command("approve", "approval.approved")
 APPROVALS.command("reject", "approval.rejected")
 ROUTES = APPROVALS.routes

@@ -41,7 +41,6 @@ async def of_run(visit: Visit, run: Json, _answers: Mapping[str, Answer]) -> dic
 
 async def start(visit: Visit) -> Response:
     """Invoice a month to every organization; starting it again retries those that failed."""
-    assert RUNS.show_list is not None
     form = await read_form(visit.request, "period")
     answer = await visit.command("POST", RUNS.path, {"period": form.text("period")}, form.key)
     if answer.ok:

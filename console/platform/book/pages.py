@@ -36,7 +36,7 @@ async def show(visit: Visit) -> Response:
             answered(each)
     booked = [each["currency"] for each in trial.body["totals"]] if trial.ok else []
     place, query = f"{visit.base}/books", tuple(given.items())
-    page = FormPage(title=_("Books"), base=visit.base, action=place, form=form)
+    page = FormPage(title=_("Books"), action=place, form=form)
     files = {words: address(f"{place}/journal.csv", (*query, ("format", name))) for name, words in _FORMATS.items()}
     values = {
         "trial": trial,

@@ -22,6 +22,7 @@ from domain.credits.action_cost import is_action
 
 _SOURCES = (("promotion", N_("Promotion")), ("reward", N_("Reward")), ("adjustment", N_("Adjustment")))
 _NOTE = N_("A grant cannot be reversed. A large one needs two operators.")
+_RECEIVER: picker.Sources = {"receiver": ("organizations", {})}
 GRANTS = Noun("/credits/grants", at="/credits", title=N_("Credits"), folder="platform/credit", site=operators)
 
 
@@ -33,14 +34,15 @@ def extra_queries(visit: Visit) -> dict[str, Wanted]:
 
 async def of_list(visit: Visit, found: ListResult) -> dict[str, Any]:
     org_id = found.asked.given.get("organization_id", "")
+    granting = blank(receiver=org_id)
     for answer in found.extra.values():
         answered(answer)
     return {
         "naming": await visit.naming(found.rows, "organization_id"),
         "costs": found.extra["costs"],
         "lots": found.extra.get("lots"),
-        "granting": blank(receiver=org_id),
-        "receivers": await lists.choice(visit, "organizations", org_id),
+        "granting": granting,
+        **await lists.choices(visit, _RECEIVER, granting),
         "sources": _sources(),
         "note": gettext(_NOTE),
     }
@@ -51,9 +53,8 @@ def _sources() -> tuple[tuple[str, str], ...]:
 
 
 async def grant(visit: Visit) -> Response:
-    assert GRANTS.show_list is not None
     form = await read_form(visit.request, "receiver", "amount", "source", "expires", "note", "sure")
-    form, errors = await picker.resolved(visit, form, {"receiver": "organizations"})
+    form, errors = await picker.resolved(visit, form, _RECEIVER)
     if errors:
         return await GRANTS.show_list(visit, corrected(form, errors), 422)
     receiver, granted, expires = form.text("receiver"), form.number("amount"), form.text("expires")
@@ -90,7 +91,6 @@ async def grant(visit: Visit) -> Response:
 
 
 async def set_cost(visit: Visit) -> Response:
-    assert GRANTS.show_list is not None
     form = await read_form(visit.request, "action", "cost", "cost_note")
     action = form.text("action")
     # It becomes part of the API's path, where an impossible one is not found.

@@ -103,7 +103,6 @@ async def show(
     page = ObjectPage(
         title=it["name"],
         crumbs=ORGANIZATIONS.crumbs(visit),
-        base=visit.base,
         here=ORGANIZATIONS.here(visit),
         form=blank(),
     )

@@ -20,7 +20,6 @@ from console.texts import _, gettext
 from console.visit import Visit
 from console.widgets import Page
 from domain.escrow.state import EscrowStatus
-from domain.payments.payment.snapshot import DisputeStatus
 from domain.payments.payment.state import PaymentStatus
 
 #: Figures are of so many days, compared with those before.
@@ -122,12 +121,13 @@ def waiting(answers: Mapping[str, Answer], base: str) -> tuple[Card, ...]:
     """Return the cards of what is stuck, unmatched, or waits for a decision."""
 
     def counted(title: str, path: str, answer: Answer, number: int, *, more: bool) -> Card:
-        text = _("%(number)s or more", number=number) if more else str(number)
-        return Card(title=title, href=f"{base}/{path}", answer=answer, text=text if number else "")
+        least = _("%(number)s or more", number=number) if number else _("Unknown")
+        return Card(title=title, href=f"{base}/{path}", answer=answer, text=least if more else str(number or ""))
 
-    def listed(title: str, path: str, name: str) -> Card:
+    def listed(title: str, path: str, name: str, kind: str = "") -> Card:
         answer = answers[name]
         rows, more = (answer.body["data"], answer.body["next_cursor"]) if answer.ok else ((), None)
+        rows = [each for each in rows if not kind or each["kind"] == kind]
         return counted(title, path, answer, len(rows), more=more is not None)
 
     def of_status(title: str, path: str, name: str, status: str) -> Card:
@@ -137,12 +137,12 @@ def waiting(answers: Mapping[str, Answer], base: str) -> tuple[Card, ...]:
         return counted(title, f"{path}?status={status}", answer, number, more=any(each["capped"] for each in parts))
 
     return (
-        listed(_("Open alerts"), "alerts?status=firing", "alerts"),
+        listed(_("Open alerts"), "alerts?status=firing", "tasks", "alert"),
         of_status(_("Payments with unknown outcome"), "payments", "payments", PaymentStatus.UNKNOWN),
-        listed(_("Open discrepancies"), "reconciliation", "differences"),
+        listed(_("Open discrepancies"), "reconciliation", "tasks", "difference"),
         listed(_("Approvals to decide"), "approvals", "approvals"),
         of_status(_("Disputed escrows"), "escrows", "escrows", EscrowStatus.DISPUTED),
-        listed(_("Chargebacks that need evidence"), f"disputes?status={DisputeStatus.NEEDS_RESPONSE}", "disputes"),
+        listed(_("Chargebacks that need evidence"), "disputes?status=needs_response", "tasks", "evidence_due"),
         *_inbox(answers["ready"], base),
     )
 
@@ -206,10 +206,8 @@ async def show(visit: Visit) -> Response:
         sheet=("/accounting/balance-sheet", {}),
         escrows=("/escrows/summary", {}),
         payments=("/payments/summary", {}),
-        differences=("/reconciliation/differences", {"status": "open", "limit": 100}),
+        tasks=("/tasks", {"kind": "alert,difference,evidence_due", "limit": 200}),
         approvals=("/approvals", {"status": "requested", "limit": 100}),
-        disputes=("/disputes", {"status": DisputeStatus.NEEDS_RESPONSE.value, "limit": 100}),
-        alerts=("/alerts", {"status": "firing", "limit": 100}),
         ready=("/readyz", {}),
     )
     for name, answer in answers.items():

@@ -33,7 +33,7 @@ _STACKING = (
     (Stacking.ADD.value, N_("Adds its part of the base price"), N_("Or deducts it, below 1.")),
     (Stacking.EXCLUSIVE.value, N_("Multiplies it, and no later rule applies"), ""),
 )
-_SOURCES = {"agent_id": "agents", "organization_id": "organizations"}
+_SOURCES: picker.Sources = {"agent_id": ("agents", {}), "organization_id": ("organizations", {})}
 _INITIAL = {"terms_zone": "UTC"}
 #: So many steps a form has at least, and beyond those that are filled.
 _LEAST_STEPS, _SPARE = 4, 2
@@ -101,12 +101,11 @@ async def show_form(
     page = FormPage(
         title=_("Change %(name)s", name=rule["name"]) if rule else _("Create rule"),
         crumbs=RULES.crumbs(visit, rule),
-        base=visit.base,
         action=f"{RULES.here(visit)}/change" if rule else new,
         form=form,
         label=_("Save rule") if rule else _("Create rule"),
         lead=gettext(kind.lead),
-        choices={name: await lists.choice(visit, noun, form.value(name)) for name, noun in _SOURCES.items()},
+        choices=await lists.choices(visit, _SOURCES, form),
     )
     tabs = (
         Tab(label=gettext(each.word), href=f"{new}?type={name}", current=name == type) for name, each in KINDS.items()
@@ -177,7 +176,6 @@ RULES.question(
         N_("An ended rule cannot be restored. Create a new one instead."),
     ),
     method="DELETE",
-    path="",
     done=ended,
 )
 ROUTES = RULES.routes

@@ -10,7 +10,7 @@ from babel.dates import get_day_names
 
 from console.filters import money as money_of
 from console.format import Prefs, joined, local_time, number
-from console.forms import Form, written
+from console.forms import Form, whole, written
 from console.reader import reader
 from console.texts import N_, _, gettext
 from domain.marketplace.pricing.rule import RuleType
@@ -85,17 +85,17 @@ def rule(kind: str, form: Form, zone: str) -> dict[str, Any]:
     """Return what was typed as the API takes it; what is no number or moment as it is, so that it refuses."""
     found: dict[str, Any] = {name: form.maybe(name) for name in _RULE}
     found |= {name: _moment(form.text(name), zone) for name in _MOMENTS}
-    found["priority"] = _whole(form.text("priority"))
+    found["priority"] = whole(form.text("priority"))
     found["terms"] = {"type": kind} | {
-        name: _whole(text) if name == "least_evidence" else form.as_read(text)
+        name: whole(text) if name == "least_evidence" else form.as_read(text)
         for name in KINDS[kind].fields
         if (text := form.maybe(_OF + name)) is not None
     }
     if kind == RuleType.TIME_OF_DAY:
-        found["terms"]["weekdays"] = [_whole(each) for each in form.all(WEEKDAYS)]
+        found["terms"]["weekdays"] = [whole(each) for each in form.all(WEEKDAYS)]
     if begins := KINDS[kind].step:
         found["terms"]["steps"] = [
-            {begins: (_whole if begins == "quantity" else form.as_read)(form.text(least)), "multiplier": form.text(by)}
+            {begins: (whole if begins == "quantity" else form.as_read)(form.text(least)), "multiplier": form.text(by)}
             for least, by in _filled(form)
         ]
     return found
@@ -174,10 +174,6 @@ def _joined(parts: Iterable[str]) -> str:
 
 def _filled(form: Form) -> list[tuple[str, str]]:
     return [(least, by) for least, by in step_fields() if form.maybe(least) or form.maybe(by)]
-
-
-def _whole(text: str) -> int | str:
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 18 else text
 
 
 def _moment(text: str, zone: str) -> str | None:

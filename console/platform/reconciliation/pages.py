@@ -79,7 +79,6 @@ async def of_list(visit: Visit, found: lists.ListResult) -> dict[str, Any]:
 async def start(visit: Visit) -> Response:
     """Compare a provider's statement with the books for some days."""
     form = await read_form(visit.request, "company", *_DAYS)
-    assert RUNS.show_list is not None
     errors = {name: _("Invalid date. Use the format 2026-11-22.") for name in _DAYS if not _is_day(form.text(name))}
     if errors:
         return await RUNS.show_list(visit, corrected(form, errors), 422)
@@ -101,7 +100,6 @@ async def show_difference(visit: Visit, form: FormState | None = None, status: i
     page = ObjectPage(
         title=f"{titled(it['movement'])} {it['key']}",
         crumbs=RUNS.crumbs(visit),
-        base=visit.base,
         here=f"{visit.base}{_DIFFERENCES}/{it['id']}",
         form=form or blank(),
     )

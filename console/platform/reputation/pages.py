@@ -77,7 +77,7 @@ async def show(visit: Visit) -> Response:
     def detail(alert: Json) -> Sentence:
         return replace(naming, names=alert["names"])(alert["detail"], alert["organization_id"])
 
-    page = FormPage(title=_("Reputation"), base=visit.base, action=_place(visit), form=form)
+    page = FormPage(title=_("Reputation"), action=_place(visit), form=form)
     given = {
         **answers,
         "dimensions": (("", _("Overall")), *((name, gettext(words)) for name, words in DIMENSIONS.items())),
@@ -102,7 +102,6 @@ async def show_one(visit: Visit) -> Response:
     page = ObjectPage(
         title=_("Evidence of %(agent)s", agent=_name(answers["agent"])),
         crumbs=_crumbs(visit),
-        base=visit.base,
         here=f"{_place(visit)}/{agent_id}",
         form=blank(),
     )
@@ -119,7 +118,6 @@ async def ask_to_void(visit: Visit, form: FormState | None = None, status: int =
     page = FormPage(
         title=_("Void this event?"),
         crumbs=(*_crumbs(visit), Link(label=_("Evidence"), href=f"{_place(visit)}/{it['agent_id']}")),
-        base=visit.base,
         action=f"{_place(visit)}/events/{it['id']}/void",
         form=form or blank(),
     )

@@ -96,7 +96,7 @@ _METRICS = (
         conditions=_LEVELS | {ConditionType.RUNS_OUT_WITHIN},
     ),
     AlertMetric(
-        name="spending",
+        name="credits.used",
         sentence="Credits used, less refunds, by time of use.",
         unit=Unit.CREDITS,
         conditions=_FLOWS - {ConditionType.RATIO},
@@ -167,7 +167,7 @@ _METRICS = (
         for_platform=True,
     ),
     AlertMetric(
-        name="spending.to_last_week",
+        name="credits.used_to_last_week",
         sentence="Credits used today, as a share of those until the same hour of the same day last week.",
         unit=Unit.SHARE,
         # Each day begins at zero.

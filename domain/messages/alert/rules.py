@@ -72,7 +72,7 @@ _BUILT_IN = (
     BuiltIn(name=BUDGET_80_PERCENT, sentence="80% of a limit is spent or reserved in its window.", severity="warning"),
     BuiltIn(
         name=COST_SPIKE,
-        sentence="Spending today is more than twice that until the same hour of the same day last week.",
+        sentence="Credits used today are more than twice those until the same hour of the same day last week.",
         severity="warning",
     ),
     BuiltIn(

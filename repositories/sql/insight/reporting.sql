@@ -30,9 +30,9 @@ CREATE VIEW reporting.agents AS
 SELECT id AS agent_id, CASE WHEN visibility = 'public' THEN name ELSE id END AS agent, org_id, category
 FROM public.agents;
 
--- What was used and not refunded, on the day of the use, as `repositories/credits/spend_day.py` adds it up: days that
+-- Credits used and not refunded, on the day of the use, as `repositories/credits/spend_day.py` adds it up: days that
 -- are added up from their sums, with what is open of them and was refunded since; all others from their spends.
-CREATE VIEW reporting.spending AS
+CREATE VIEW reporting.credits_used AS
 WITH days AS (
     SELECT d.org_id, d.day, r.spends IS NOT NULL AS is_added_up, r.open_spends,
         -- Below the ids of all spends of the day.
@@ -41,7 +41,7 @@ WITH days AS (
     LEFT JOIN public.spend_rollups r ON r.org_id = d.org_id AND r.day = d.day AND r.spends = d.spends
     WHERE d.spends > 0
 ), parts AS (
-    SELECT d.org_id, d.day, k.agent_id, k.department_id, k.action, k.model, k.spends, k.quantity, k.captured AS spent
+    SELECT d.org_id, d.day, k.agent_id, k.department_id, k.action, k.model, k.spends, k.quantity, k.captured AS used
     FROM days d JOIN public.spend_days k ON k.org_id = d.org_id AND k.day = d.day WHERE d.is_added_up
     UNION ALL
     SELECT d.org_id, d.day, s.agent_id, s.department_id, s.action, left(s.metadata ->> 'model', 200), 1, s.quantity,
@@ -60,7 +60,7 @@ WITH days AS (
     WHERE c.kind = 'refund' AND d.is_added_up AND s.id <> ALL (d.open_spends)
 )
 SELECT p.day, p.org_id, o.organization, p.agent_id, coalesce(a.agent, 'none') AS agent, p.department_id,
-    coalesce(p.action, 'none') AS action, coalesce(p.model, 'none') AS model, p.spends, p.quantity, p.spent * 0.000001 AS spent
+    coalesce(p.action, 'none') AS action, coalesce(p.model, 'none') AS model, p.spends, p.quantity, p.used * 0.000001 AS used
 FROM parts p JOIN reporting.organizations o USING (org_id) LEFT JOIN reporting.agents a USING (agent_id);
 
 -- By the day on which they were begun.

@@ -542,6 +542,11 @@ BEGIN
         e.is_end := coalesce((v_fact ->> 'is_end')::boolean, false) AND v_weight IS DISTINCT FROM 0
             AND NOT (v_is_declared AND coalesce((v_fact ->> 'is_success')::boolean, false));
         e.response_ms := v_fact ->> 'response_ms';
+        IF e.is_success AND e.excluded IS NULL THEN
+            SELECT extract(epoch FROM max(at) FILTER (WHERE kind = 'delivered') - min(at) FILTER (WHERE kind = 'funded'))
+            INTO e.delivery_seconds FROM escrow_events WHERE escrow_id = p_about ->> 'settles'
+            HAVING count(*) FILTER (WHERE kind IN ('disputed', 'partially_refunded')) = 0;
+        END IF;
         e.score_delta_e6 := 0;
         e.day := v_day;
         e.at := v_at;
@@ -575,10 +580,10 @@ BEGIN
         END IF;
         INSERT INTO reputation_events (id, agent_id, agent_org_id, counterparty_org_id, counterparty, kind, source, key,
             subject, actor, note, weight_e6, rater_e6, excluded, says, client_good_e6, client_bad_e6, is_end, is_success,
-            response_ms, score_delta_e6, day, at, seasoned_on, voided_at, voided_by, void_reason)
+            response_ms, delivery_seconds, score_delta_e6, day, at, seasoned_on, voided_at, voided_by, void_reason)
         VALUES (e.id, e.agent_id, e.agent_org_id, e.counterparty_org_id, e.counterparty, e.kind, e.source, e.key,
             e.subject, e.actor, e.note, e.weight_e6, e.rater_e6, e.excluded, e.says, e.client_good_e6, e.client_bad_e6,
-            e.is_end, e.is_success, e.response_ms, e.score_delta_e6, e.day, e.at,
+            e.is_end, e.is_success, e.response_ms, e.delivery_seconds, e.score_delta_e6, e.day, e.at,
             e.seasoned_on, e.voided_at, e.voided_by, e.void_reason);
         v_taken := v_taken + 1;
     END LOOP;

@@ -192,10 +192,10 @@ BEGIN
     END IF;
     INSERT INTO reputation_events (id, agent_id, agent_org_id, counterparty_org_id, counterparty, kind, source, key,
         subject, actor, note, weight_e6, rater_e6, excluded, says, client_good_e6, client_bad_e6, is_end, is_success,
-        response_ms, score_delta_e6, day, at, seasoned_on)
+        response_ms, delivery_seconds, score_delta_e6, day, at, seasoned_on)
     VALUES (e.id, e.agent_id, e.agent_org_id, e.counterparty_org_id, e.counterparty, e.kind, e.source, e.key,
         e.subject, e.actor, e.note, e.weight_e6, e.rater_e6, e.excluded, e.says, e.client_good_e6, e.client_bad_e6,
-        e.is_end, e.is_success, e.response_ms, e.score_delta_e6, e.day, e.at, e.seasoned_on);
+        e.is_end, e.is_success, e.response_ms, e.delivery_seconds, e.score_delta_e6, e.day, e.at, e.seasoned_on);
     UPDATE reputation_feedback SET event_id = p_id WHERE event_id = p_event;
     RETURN true;
 END $$;

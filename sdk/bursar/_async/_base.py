@@ -99,7 +99,7 @@ class AsyncCaller:
             repeatable: whether it can be sent again when it may have taken effect.
             query: its parameters, with those that are left out.
             headers: others than the key's, in the same way.
-            body: what is sent as JSON.
+            body: what is sent as JSON; bytes are sent as they are.
 
         Raises:
             APIError: the API refused.
@@ -111,7 +111,9 @@ class AsyncCaller:
         refuse_in_workflow()
         sent_headers = dict(query_of(headers or {}))
         content = None
-        if body is not None:
+        if isinstance(body, bytes):
+            content, sent_headers["Content-Type"] = body, "application/octet-stream"
+        elif body is not None:
             content = json.dumps(encoded(body), separators=(",", ":"), allow_nan=False).encode()
             sent_headers["Content-Type"] = "application/json"
         method, _, path = endpoint.partition(" ")

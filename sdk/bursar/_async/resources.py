@@ -877,7 +877,7 @@ class AsyncTasks(AsyncResource):
         limit: int | Omitted = OMITTED,
         cursor: str | Omitted = OMITTED,
     ) -> AsyncList[models.TaskView]:
-        """List your tasks by deadline; those without a deadline come last.
+        """List your tasks by deadline; those without a deadline come last. Auditors of the platform see those of operators.
 
         The oldest 2,000 open objects of each kind are considered.
 
@@ -2465,6 +2465,30 @@ class AsyncOrganizations(AsyncResource):
             body={"external_id": external_id, "metadata": metadata, "name": name},
         )
 
+    async def get_logo(self, organization_id: str, *, v: str | Omitted = OMITTED) -> bytes:
+        """Return the logo of an organization."""
+        response, _ = await self._caller.send(
+            "organizations.get_logo", f"GET /organizations/{segment(organization_id)}/logo", query={"v": v}
+        )
+        return response.content
+
+    async def put_logo(self, organization_id: str, *, body: bytes) -> models.OrganizationView:
+        """Set the logo of an organization. Only what draws it is kept of the file: no places, cameras or comments."""
+        return await self._caller.ask(
+            models.OrganizationView,
+            "organizations.put_logo",
+            f"PUT /organizations/{segment(organization_id)}/logo",
+            body=body,
+        )
+
+    async def delete_logo(self, organization_id: str) -> models.OrganizationView:
+        """Remove the logo of an organization."""
+        return await self._caller.ask(
+            models.OrganizationView,
+            "organizations.delete_logo",
+            f"DELETE /organizations/{segment(organization_id)}/logo",
+        )
+
     async def change_tier(
         self, organization_id: str, *, tier: str, idempotency_key: str | None = None
     ) -> models.OrganizationView:
@@ -2803,13 +2827,25 @@ class AsyncAnalytics(AsyncResource):
 class AsyncReports(AsyncResource):
     """Operations on reports."""
 
-    async def list(self, *, organization_id: str | Omitted = OMITTED) -> models.ReportPage:
-        """List the reports, newest first. All are on one page.
+    def list(
+        self,
+        *,
+        from_: datetime | str | Omitted = OMITTED,
+        to: datetime | str | Omitted = OMITTED,
+        organization_id: str | Omitted = OMITTED,
+        limit: int | Omitted = OMITTED,
+        cursor: str | Omitted = OMITTED,
+    ) -> AsyncList[models.ReportView]:
+        """List the reports, newest first.
 
-        With `Accept: text/csv` the response is a CSV file.
+        With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
         """
-        return await self._caller.ask(
-            models.ReportPage, "reports.list", "GET /reports", query={"organization_id": organization_id}
+        return AsyncList(
+            self._caller,
+            models.ReportView,
+            "reports.list",
+            "/reports",
+            {"from": from_, "to": to, "organization_id": organization_id, "limit": limit, "cursor": cursor},
         )
 
     async def create(
@@ -3182,7 +3218,7 @@ class AsyncNames(AsyncResource):
     async def list(self, *, ids: Sequence[str]) -> models.NamesView:
         """List the names of objects by their ids: of organizations, agents, contracts, escrows and others.
 
-        A contract and its escrow have the contract's title, an invoice its number, a purchase order its item, a spend control the name of the object that it limits. An organization gets the names of its own objects, and both parties those of their contracts; an operator gets all. A key that is attributed to a department or project gets no names of departments, projects, purchase orders and spend controls.
+        A contract and its escrow have the contract's title, an invoice its number, a purchase order its item, a spend control the name of the object that it limits. An organization gets the names of its own objects and of agents on the marketplace, and both parties those of their contracts; an operator gets all. A key that is attributed to a department or project gets no names of departments, projects, purchase orders and spend controls.
         """
         return await self._caller.ask(models.NamesView, "names.list", "GET /names", query={"ids": ids})
 
@@ -3435,6 +3471,7 @@ class AsyncAgents(AsyncResource):
         terms: params.ListedTerms | None | Omitted = OMITTED,
         accepts_granted_credits: bool | None | Omitted = OMITTED,
         visibility: params.Visibility | None | Omitted = OMITTED,
+        samples: Sequence[params.Sample] | None | Omitted = OMITTED,
         idempotency_key: str | None = None,
     ) -> models.AgentView:
         """Change an agent's listing, `external_id` and `metadata`.
@@ -3459,6 +3496,7 @@ class AsyncAgents(AsyncResource):
                 "terms": terms,
                 "accepts_granted_credits": accepts_granted_credits,
                 "visibility": visibility,
+                "samples": samples,
             },
         )
 
@@ -3478,6 +3516,25 @@ class AsyncAgents(AsyncResource):
             "agents.set_category",
             f"PUT /agents/{segment(agent_id)}/category",
             body={"category": category},
+        )
+
+    async def get_picture(self, agent_id: str, *, v: str | Omitted = OMITTED) -> bytes:
+        """Return the picture of an agent."""
+        response, _ = await self._caller.send(
+            "agents.get_picture", f"GET /agents/{segment(agent_id)}/picture", query={"v": v}
+        )
+        return response.content
+
+    async def put_picture(self, agent_id: str, *, body: bytes) -> models.AgentView:
+        """Set the picture of an agent. Only what draws it is kept of the file: no places, cameras or comments."""
+        return await self._caller.ask(
+            models.AgentView, "agents.put_picture", f"PUT /agents/{segment(agent_id)}/picture", body=body
+        )
+
+    async def delete_picture(self, agent_id: str) -> models.AgentView:
+        """Remove the picture of an agent."""
+        return await self._caller.ask(
+            models.AgentView, "agents.delete_picture", f"DELETE /agents/{segment(agent_id)}/picture"
         )
 
     async def get_attribution(self, agent_id: str) -> models.AttributionView:
@@ -3913,6 +3970,8 @@ class AsyncApiKeys(AsyncResource):
     ) -> AsyncList[models.ApiKeyView]:
         """List keys, newest first. An operator sees all keys, or those of one organization.
 
+        Members and agents' keys see the keys of their own principal.
+
         With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
         """
         return AsyncList(
@@ -3948,6 +4007,39 @@ class AsyncApiKeys(AsyncResource):
 
 class AsyncSpendControls(AsyncResource):
     """Operations on spend controls."""
+
+    def list_spend_refusals(
+        self,
+        *,
+        from_: datetime | str | Omitted = OMITTED,
+        to: datetime | str | Omitted = OMITTED,
+        organization_id: str | Omitted = OMITTED,
+        agent_id: str | Omitted = OMITTED,
+        key_id: str | Omitted = OMITTED,
+        limit: int | Omitted = OMITTED,
+        cursor: str | Omitted = OMITTED,
+    ) -> AsyncList[models.RefusalView]:
+        """List refused spends of all limits and budgets, and those for lack of credits, newest first: the first 1,000 of each window and reason.
+
+        The key of an agent or a member gets its own only, so a page may be short or empty and have a `next_cursor`.
+
+        With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
+        """
+        return AsyncList(
+            self._caller,
+            models.RefusalView,
+            "spend_controls.list_spend_refusals",
+            "/spend-controls/refusals",
+            {
+                "from": from_,
+                "to": to,
+                "organization_id": organization_id,
+                "agent_id": agent_id,
+                "key_id": key_id,
+                "limit": limit,
+                "cursor": cursor,
+            },
+        )
 
     async def create(
         self,
@@ -4507,6 +4599,7 @@ class AsyncRevenue(AsyncResource):
         scope: params.RoiScope | Omitted = OMITTED,
         from_: date | str | Omitted = OMITTED,
         to: date | str | Omitted = OMITTED,
+        zone: str | Omitted = OMITTED,
         currency: str | Omitted = OMITTED,
         grain: Literal["day", "week"] | str | Omitted = OMITTED,
         id: str | Omitted = OMITTED,
@@ -4525,6 +4618,7 @@ class AsyncRevenue(AsyncResource):
                 "scope": scope,
                 "from": from_,
                 "to": to,
+                "zone": zone,
                 "currency": currency,
                 "grain": grain,
                 "id": id,
@@ -8171,13 +8265,14 @@ class AsyncReputation(AsyncResource):
         *,
         from_: datetime | str | Omitted = OMITTED,
         to: datetime | str | Omitted = OMITTED,
+        organization_id: str | Omitted = OMITTED,
         contract_id: str | Omitted = OMITTED,
         q: str | Omitted = OMITTED,
         agent_id: str | Omitted = OMITTED,
         limit: int | Omitted = OMITTED,
         cursor: str | Omitted = OMITTED,
     ) -> AsyncList[models.FeedbackView]:
-        """List feedback on an agent, newest first.
+        """List feedback on an agent, or on all agents of the organization, newest first.
 
         Callers that see the agent see the feedback that counts, without the client and the contract. The two parties of the contract and the platform see all.
 
@@ -8191,6 +8286,7 @@ class AsyncReputation(AsyncResource):
             {
                 "from": from_,
                 "to": to,
+                "organization_id": organization_id,
                 "contract_id": contract_id,
                 "q": q,
                 "agent_id": agent_id,

@@ -91,6 +91,7 @@ class Contracts:
             "description": body.get("description"),
             "organization_id": ORGANIZATION,
             **{"organization_name": "Fake", "stars": None, "ratings": 0, "jobs_done": 0},
+            **{"median_delivery_seconds": None, "picture_url": None, "samples": []},
             "can_be_hired": True,
             "visibility": body.get("visibility", "public"),
             "category": body.get("category"),
@@ -109,6 +110,8 @@ class Contracts:
     def _update_agent(self, request: httpx2.Request, agent_id: str) -> Answer:
         body = body_of(request)
         more = {name: body[name] for name in ("name", "visibility") if body.get(name) is not None}
+        samples = body.get("samples")
+        more |= {} if samples is None else {"samples": [{"note": None, **each} for each in samples]}
         more |= {name: body[name] for name in ("description", "category") if name in body}
         made = {"pricing": _pricing, "terms": _listed}
         more |= {name: make(body[name]) for name, make in made.items() if body.get(name) is not None}

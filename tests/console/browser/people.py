@@ -20,7 +20,7 @@ from tests.e2e.payments.paying import until
 NUMBERS = itertools.count(1)
 #: The ways to work a page. Each journey is made in one or two, and every way makes journeys that move money.
 POINTER, KEYBOARD, WITHOUT_SCRIPTS = "pointer", "keyboard", "without scripts"
-#: With a finger, on a telephone at night: 320 px and dark.
+#: With a finger, on a telephone at night: narrow and dark.
 TELEPHONE = "telephone"
 
 
@@ -169,7 +169,7 @@ async def people_at(open_window: Any, way: str) -> AsyncIterator[OpenFor]:
 
         async def at(caller: Caller, path: str = "") -> Person:
             scripts = way != WITHOUT_SCRIPTS
-            look = {"theme": THEMES[1], "width": WIDTHS[1]} if way == TELEPHONE else {}
+            look = {"theme": THEMES[1], "width": WIDTHS[-1]} if way == TELEPHONE else {}
             window: Window = await windows.enter_async_context(open_window(scripts=scripts, **look))
             hands: Hands = Keyboard(window.page) if way == KEYBOARD else Pointer()
             person = Person(window, hands, scripts)

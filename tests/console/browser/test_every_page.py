@@ -1,4 +1,4 @@
-"""Every page of organizations and of everybody, in both themes and at both widths: nothing to complain of.
+"""Every page of organizations and of everybody, in both themes and at three widths: nothing to complain of.
 
 Those of the platform are a module of their own, because a module is what one of the processes takes that test.
 """
@@ -6,11 +6,20 @@ Those of the platform are a module of their own, because a module is what one of
 import pytest
 
 from dev.browser import SHIFTED
-from tests.console.browser.driver import complaints_of
+from tests.console.browser.driver import PICTURES, complaints_of, write_sheets
 from tests.console.table import SHOWN
 
+ENTRIES = [each for each in SHOWN if not each.is_of_platform]
 
-@pytest.mark.parametrize("entry", [each for each in SHOWN if not each.is_of_platform], ids=lambda each: each.path)
+
+@pytest.fixture(scope="module", autouse=True)
+async def sheets(chrome):
+    PICTURES.mkdir(parents=True, exist_ok=True)
+    yield
+    await write_sheets(chrome, "pages", [each.path for each in ENTRIES])
+
+
+@pytest.mark.parametrize("entry", ENTRIES, ids=lambda each: each.path)
 async def test_page_can_be_read_by_everybody(entry, signed_in, path_of):
     assert await complaints_of(entry, signed_in, path_of) == []
 

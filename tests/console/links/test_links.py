@@ -29,9 +29,10 @@ pytestmark = pytest.mark.db
 async def broken(visitor: Visitor, *begin: str, within: str = "/console/") -> list[str]:
     """Follow every link of some pages, and of those within an address that they lead to.
 
-    Returns those that lead to a refusal, and the page that each stands on.
+    Returns those that lead to a refusal or to a part that its page does not have, and the page that each stands on.
     """
     asked, found = dict.fromkeys(begin, "where one begins"), []
+    ids, parts = dict[str, set[str]](), dict[str, str]()
     queue = [*begin]
     while queue:
         address = queue.pop()
@@ -40,16 +41,23 @@ async def broken(visitor: Visitor, *begin: str, within: str = "/console/") -> li
         is_file = urlsplit(address).path.endswith((".csv", ".pdf"))
         if answer.status_code >= 400 and not (is_file and answer.status_code in {409, 422}):
             found.append(f"{answer.status_code} {address}, on {asked[address]}")
-        is_page = answer.headers.get("content-type", "").startswith("text/html") or answer.is_redirect
-        if address not in begin and (urlsplit(address).query or not is_page or not address.startswith(within)):
+        is_page = answer.headers.get("content-type", "").startswith("text/html")
+        shown = read(answer.text) if is_page else None
+        if shown:
+            ids[address] = {*shown.ids}
+        leads_on = is_page or answer.is_redirect
+        if address not in begin and (urlsplit(address).query or not leads_on or not address.startswith(within)):
             continue
-        leads = [answer.headers["location"]] if answer.is_redirect else read(answer.text).links
-        for href in leads:
-            plain = href.partition("#")[0]
+        for href in shown.links if shown else [answer.headers["location"]]:
+            plain, _, part = href.partition("#")
+            if part:
+                parts.setdefault(href, address)
             if plain.startswith("/console/") and plain not in asked:
                 asked[plain] = address
                 queue.append(plain)
-    return found
+    at = ((href, *href.split("#"), address) for href, address in parts.items())
+    lost = [f"{href}, on {address}" for href, plain, part, address in at if part not in ids.get(plain, {part})]
+    return found + lost
 
 
 @for_each("role", EVERYBODY)

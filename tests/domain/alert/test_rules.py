@@ -38,7 +38,7 @@ def _made(metric: str, *, asset: str | None = None, **asked: Any) -> Condition:
         ("credits.available", {"type": BELOW, "threshold": "0.1234567"}, "threshold"),
         ("credits.available", {"type": BELOW, "threshold": "1", "measure": Measure.PERCENT}, "measure"),
         ("credits.available", {"type": BELOW, "threshold": "1", "direction": Direction.UP}, "direction"),
-        ("credits.available", {"type": BELOW, "threshold": "1", "of": "spending"}, "of"),
+        ("credits.available", {"type": BELOW, "threshold": "1", "of": "credits.used"}, "of"),
         ("credits.available", {"type": BELOW, "threshold": "1", "period": HOUR}, "period"),
         ("credits.available", {"type": ABSENT, "period": HOUR}, "type"),
         ("credits.available", {"type": RUNS_OUT}, "period"),
@@ -51,10 +51,10 @@ def _made(metric: str, *, asset: str | None = None, **asked: Any) -> Condition:
         ("payments.failed_share", {"type": ABOVE, "threshold": "10", "measure": Measure.ABSOLUTE}, "measure"),
         ("payments.failed_share", {"type": ABOVE, "threshold": "10.125"}, "threshold"),
         ("spend_control.used", {"type": CROSSES, "threshold": "1", "direction": Direction.EITHER}, "direction"),
-        ("spending", {"type": CHANGES, "threshold": "0", "measure": Measure.PERCENT}, "threshold"),
+        ("credits.used", {"type": CHANGES, "threshold": "0", "measure": Measure.PERCENT}, "threshold"),
         # Each day begins at zero.
-        ("spending.to_last_week", {"type": BELOW, "threshold": "50"}, "type"),
-        ("spending.to_last_week", {"type": CROSSES, "threshold": "50", "direction": Direction.DOWN}, "direction"),
+        ("credits.used_to_last_week", {"type": BELOW, "threshold": "50"}, "type"),
+        ("credits.used_to_last_week", {"type": CROSSES, "threshold": "50", "direction": Direction.DOWN}, "direction"),
         ("reputation.score", {"type": BELOW, "threshold": "4.125"}, "threshold"),
     ],
 )
@@ -159,7 +159,7 @@ def test_absolute_change_starts_from_zero() -> None:
 def test_times_out_of_range_are_refused(window: int, cool_down: int) -> None:
     with pytest.raises(Invalid):
         check_times(
-            METRICS["spending"],
+            METRICS["credits.used"],
             Condition(type=ABOVE, threshold=1),
             timedelta(seconds=window),
             timedelta(seconds=cool_down),

@@ -1,0 +1,1 @@
+"""The picture of an agent, and the logo of an organization."""
