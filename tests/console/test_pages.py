@@ -190,7 +190,9 @@ async def test_csv_is_the_same_choice_as_the_list(visitors: dict[str, Visitor], 
     choice = "q=grant"
     answer = await visitors["owner"].get(f"{path}.csv?{choice}")
     assert answer.headers["content-type"].startswith("text/csv")
-    assert re.fullmatch(r'attachment; filename="tenant-[0-9]+-ledger-entries-utc\.csv"', answer.headers["content-disposition"])
+    assert re.fullmatch(
+        r'attachment; filename="tenant-[0-9]+-ledger-entries-utc\.csv"', answer.headers["content-disposition"]
+    )
     assert answer.headers.get_list("x-request-id") == [answer.headers["x-request-id"]]
     rows = (await visitors["owner"].get(f"{path}?{choice}")).text.count('<th scope="row"')
     assert len(answer.text.splitlines()) == rows + 1 > 1
