@@ -279,7 +279,8 @@ async def test_command_that_a_role_is_not_offered_is_refused_by_the_api_and_writ
     wrong = []
     before = await contents(database_urls)
     for route, offers in (await looked.offered()).items():
-        if role in offers or route in OF_RUNS + OF_READERS:
+        # The API takes revenue from agents, which have no form for it, and refuses it to operators by its fields.
+        if role in offers or route in (*OF_RUNS, *OF_READERS, "/{org}/returns/revenue/report"):
             continue
         form = next(iter(offers.values()))
         counting.answers.clear()
