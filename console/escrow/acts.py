@@ -133,6 +133,8 @@ def names(command: A) -> dict[str, str]:
 def body(command: A, form: Form) -> dict[str, Any]:
     """Return what a form sends; what was left empty is left out."""
     given: dict[str, Any] = {name: form.maybe(field) for name, field in names(command).items()}
+    if given.get("score"):
+        given["score"] = form.number("validate_score")
     if given.get("artifacts"):
         given["artifacts"] = artifacts(given["artifacts"])
     if given.get("delivery"):

@@ -14,7 +14,7 @@ from console.escrow.steps import steps, who
 from console.feedback.pages import link_of
 from console.filters import percent
 from console.format import decimal, local_time
-from console.forms import FormState, at_fields, blank, query_form, read_form, with_summary
+from console.forms import Form, FormState, at_fields, blank, query_form, read_form, with_summary
 from console.gateway import Answer, Wanted
 from console.lists import ListResult
 from console.noun import Json, Noun
@@ -149,8 +149,8 @@ async def ask(visit: Visit, name: A, form: FormState | None = None, status: int 
     own, decides, (typed, parameter) = ESCROWS.own(visit), name is A.RESOLVE, _ENTERED.get(name, ("", ""))
     is_known = form is not None or name is not A.REFUND or typed in visit.request.query_params
     chosen = form.value(parameter) if form else visit.chosen(typed).get(typed, "") if typed else ""
-    if decides and not form:
-        chosen = shifted(chosen, -2)
+    if not form:
+        chosen = shifted(chosen, -2) if decides else Form(values={}, prefs=visit.choices.prefs).as_read(chosen)
     answers = await visit.ask_all(
         it=(own, {}),
         usual=(f"{own}/actions", {}),

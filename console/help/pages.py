@@ -1,4 +1,4 @@
-"""What the reader can do here, and the meaning of every status. The page is there before signing in, too."""
+"""Help: the tasks of a reader and the meaning of every status, also before signing in."""
 
 from starlette.requests import Request
 from starlette.responses import Response

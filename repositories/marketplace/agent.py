@@ -53,6 +53,10 @@ async def names(session: AsyncSession, agent_ids: Collection[str]) -> dict[str, 
     return {row.id: row.name for row in await session.execute(query)}
 
 
+async def by_ids(session: AsyncSession, agent_ids: Collection[str]) -> dict[str, Agent]:
+    return {each.id: each for each in await session.scalars(select(Agent).where(Agent.id.in_(agent_ids)))}
+
+
 @dataclass(frozen=True, slots=True)
 class AgentCard:
     """Summary of an agent for buyers: its organization, ratings and settled work.

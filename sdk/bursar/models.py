@@ -4495,6 +4495,7 @@ class SpentByAgentView(Model):
 
     agent_id: str | None = NOT_SENT
     agent_name: str | None = NOT_SENT
+    is_own: bool = NOT_SENT
     amount: Amount = NOT_SENT
     is_rest: bool = NOT_SENT
 

@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from domain.common.money import CREDIT
 from domain.insight.query import Query, QueryResult
 from domain.insight.spent import SpentGroup, SpentPart, largest_groups, round_parts
+from models.marketplace.agent import Agent
 from repositories.marketplace import agent as agents
 from services.insight.metrics import run_query
 
@@ -52,8 +53,8 @@ async def totals(session: AsyncSession, org_id: str, asked: Query, *, now: datet
 
 async def spent(
     session: AsyncSession, org_id: str, asked: Query, *, limit: int, now: datetime
-) -> tuple[list[SpentAmount], Mapping[str, str], QueryResult]:
-    """Return what was spent by currency, credits first; the names of agents; and the result of the query.
+) -> tuple[list[SpentAmount], Mapping[str, Agent], QueryResult]:
+    """Return what was spent by currency, credits first; the agents by their ids; and the result of the query.
 
     `asked` has the period, its comparison and the currency, and `limit` is the maximum number of agents, and of
     services. Errors are those of `run_query`.
@@ -73,7 +74,7 @@ async def spent(
             SpentAmount(asset=asset, parts=parts, before=parts_before, by_agent=by_agent, by_service=by_service)
         )
     named = {each.name for amount in found for each in amount.by_agent if each.name is not None}
-    return found, await agents.names(session, named) if named else {}, answer
+    return found, await agents.by_ids(session, named) if named else {}, answer
 
 
 _Exact = dict[str, dict[SpentPart, int | Fraction]]

@@ -21,6 +21,7 @@ from domain.common.errors import AnalyticsNoRate, NotFound, QueryTooLarge
 from domain.common.money import format_amount
 from domain.insight.query import Compare, Query as MetricQuery
 from domain.insight.spent import SpentGroup, SpentPart, service_name
+from models.marketplace.agent import Agent
 from services.insight import spent
 from services.insight.spent import SpentAmount
 
@@ -53,6 +54,7 @@ class SpentByAgentView(ResponseModel):
 
     agent_id: str | None = Field(description="Null for people and systems, and for the rest.")
     agent_name: str | None
+    is_own: bool = Field(description="Whether the agent belongs to the organization, so that it can have a budget.")
     amount: Exact
     is_rest: bool = Field(description="Whether it is the sum of all others; such a row is the last.")
 
@@ -73,13 +75,19 @@ class SpentInCurrencyView(SpentTotalView):
     by_service: list[SpentByServiceView] = Field(description="Largest first, then the rest.")
 
     @classmethod
-    def named(cls, found: SpentAmount, names: Mapping[str, str]) -> Self:
+    def named(cls, found: SpentAmount, agents: Mapping[str, Agent], org_id: str) -> Self:
         def shown(each: SpentGroup) -> dict[str, Any]:
             return {"amount": format_amount(each.amount_minor, found.asset), "is_rest": each.is_rest}
 
         by_agent = [
-            SpentByAgentView(agent_id=each.name, agent_name=names.get(each.name or ""), **shown(each))
+            SpentByAgentView(
+                agent_id=each.name,
+                agent_name=agent.name if agent else None,
+                is_own=agent is not None and agent.org_id == org_id,
+                **shown(each),
+            )
             for each in found.by_agent
+            for agent in (agents.get(each.name or ""),)
         ]
         by_service = [
             SpentByServiceView(service=each.name, name=each.name and service_name(each.name), **shown(each))
@@ -153,13 +161,13 @@ async def get_spent(
     asked = period(since, until, zone_of(zone, "zone"), now)
     query = MetricQuery(metrics=(), since=asked.since, until=asked.until, zone=zone, currency=currency, compare=compare)
     async with deps.asking(actor, org_id) as session:
-        found, names, answer = await spent.spent(session, org_id, query, limit=limit, now=now)
+        found, agents, answer = await spent.spent(session, org_id, query, limit=limit, now=now)
     return SpentView(
         organization_id=org_id,
         since=asked.since,
         until=asked.until,
         as_of=now,
         complete=answer.is_complete,
-        currencies=[SpentInCurrencyView.named(each, names) for each in found],
+        currencies=[SpentInCurrencyView.named(each, agents, org_id) for each in found],
         left_out=list(answer.left_out),
     )
