@@ -351,7 +351,7 @@ def test_fake_refuses_what_it_does_not_play() -> None:
 NEXT_YEAR = datetime(2030, 1, 1, tzinfo=UTC)
 #: What `FakeBursar` does not play of the resources that it plays, as its docstring and the README say.
 NOT_PLAYED = {
-    "agents": {"set_category"},
+    "agents": {"set_category", "get_picture", "put_picture", "delete_picture"},
     "budgets": {
         *("list_versions", "list_spends", "list_refusals", "move_pool", "declare_emergency", "end_emergency"),
         *("get_prompt_template", "set_prompt_template"),

@@ -90,7 +90,10 @@ def _drawn(token: str, number: int) -> str:
 
 def _moved(text: str, now: datetime) -> str:
     """Move a time as far from `NOW` as it is from now, to the minute; midnights stay midnights, first days first."""
-    at = datetime.fromisoformat(text.removesuffix(" UTC")).replace(tzinfo=UTC)
+    try:
+        at = datetime.fromisoformat(text.removesuffix(" UTC")).replace(tzinfo=UTC)
+    except ValueError:  # A test sends a day that no month has.
+        return text
     if abs(at - now) > timedelta(days=1000):
         return text
     if (at.hour, at.minute, at.second) != (0, 0, 0):
@@ -107,7 +110,8 @@ def _moved(text: str, now: datetime) -> str:
 
 def record(test: str, request: httpx2.Request, response: httpx2.Response, now: datetime) -> None:
     """Keep what was sent and got if it is a good answer in JSON, and the best one yet of its operation."""
-    if response.status_code >= 300 or response.headers.get("content-type") != "application/json":
+    of_json = response.headers.get("content-type") == "application/json" and response.content
+    if response.status_code >= 300 or not of_json:
         return
     answer = _shortened(json.loads(response.content))
     sent = {"query": dict(parse_qsl(request.url.query.decode())), "body": _body(request)}
