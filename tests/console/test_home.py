@@ -32,8 +32,8 @@ SPENT = {
         *PARTS,
     ],
     "by_agent": [
-        {"agent_id": AGENT, "agent_name": "<Summariser>", "amount": "50.00", "is_rest": False},
-        {"agent_id": None, "agent_name": None, "amount": "10.00", "is_rest": True},
+        {"agent_id": AGENT, "agent_name": "<Summariser>", "is_own": True, "amount": "50.00", "is_rest": False},
+        {"agent_id": None, "agent_name": None, "is_own": False, "amount": "10.00", "is_rest": True},
     ],
     "by_service": [{"service": "job", "name": "Jobs", "amount": "60.00", "is_rest": False}],
 }

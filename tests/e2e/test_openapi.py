@@ -277,7 +277,9 @@ def test_refusals_that_clients_match_on_are_documented(document: dict[str, Any],
 def test_every_body_has_an_example(document: dict[str, Any]) -> None:
     for path, method, operation in operations(document):
         content = operation.get("requestBody", {}).get("content", {})
-        for media in content.values():
+        for media_type, media in content.items():
+            if media_type.startswith("image/"):
+                continue
             assert '"example' in json.dumps([media, _resolved(document, media["schema"])]), (method, path)
 
 

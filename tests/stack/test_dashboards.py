@@ -22,7 +22,7 @@ def test_bundle_is_what_superset_imports_with_the_address_of_the_stack(tmp_path:
     assert database == {**database, "sqlalchemy_uri": uri, "allow_dml": False, "cache_timeout": -1}
     assert {name for name in files if "/dashboards/" in name} == {
         "bursar/dashboards/revenue.yaml",
-        "bursar/dashboards/spending.yaml",
+        "bursar/dashboards/credits_used.yaml",
     }
 
 
