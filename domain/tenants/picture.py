@@ -14,6 +14,8 @@ from domain.common.errors import Invalid
 #: The longest file in bytes, and the longest side in pixels.
 MAX_BYTES = 128 * 1024
 MAX_SIDE = 1024
+#: Scans of a JPEG. Each passes over all its pixels when it is drawn.
+MAX_SCANS = 100
 _PNG, _JPEG = b"\x89PNG\r\n\x1a\n", b"\xff\xd8"
 _PNG_KEPT = frozenset({b"IHDR", b"PLTE", b"tRNS", b"gAMA", b"cHRM", b"sRGB", b"IDAT", b"IEND"})
 _WEBP_KEPT = frozenset({b"VP8X", b"ALPH", b"VP8 ", b"VP8L"})
@@ -42,7 +44,7 @@ def checked_picture(file: bytes) -> Picture:
     """Return what is kept of a picture's file.
 
     Raises:
-        Invalid: it is no PNG, JPEG or WebP, is damaged or animated, or has more than `MAX_SIDE` pixels on a side.
+        Invalid: it is no PNG, JPEG or WebP, is damaged or animated, or exceeds `MAX_SIDE` or `MAX_SCANS`.
     """
     try:
         if file.startswith(_PNG):
@@ -90,7 +92,7 @@ def _png(file: bytes) -> bytes:
 
 
 def _jpeg(file: bytes) -> bytes:
-    kept, at, marker, is_sized = [_JPEG], len(_JPEG), 0, False
+    kept, at, marker, is_sized, scans = [_JPEG], len(_JPEG), 0, False, 0
     while marker != _END:
         if file[at] != 0xFF:
             raise _damaged()
@@ -103,12 +105,13 @@ def _jpeg(file: bytes) -> bytes:
         if marker in _FRAMES:
             _check_sides(int.from_bytes(segment[7:9]), int.from_bytes(segment[5:7]))
             is_sized = True
-        # Adobe's segment says how colours are coded.
-        if marker in _FRAMES | _TABLES | {_SCAN, _END} or (marker == _ADOBE and segment[4:9] == b"Adobe"):
+        # Adobe's segment, of 14 bytes, says how colours are coded.
+        if marker in _FRAMES | _TABLES | {_SCAN, _END} or (marker == _ADOBE and segment[2:9] == b"\0\x0eAdobe"):
             kept.append(segment)
         if marker == _SCAN:
             ends = _AFTER_SCAN.search(file, at)
-            if ends is None:
+            scans += 1
+            if ends is None or scans > MAX_SCANS:
                 raise _damaged()
             kept.append(file[at : ends.start()])
             at = ends.start()

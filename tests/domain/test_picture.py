@@ -3,7 +3,7 @@
 import pytest
 
 from domain.common.errors import Invalid
-from domain.tenants.picture import MAX_SIDE, checked_picture
+from domain.tenants.picture import MAX_SCANS, MAX_SIDE, checked_picture
 from tests.support.pictures import SECRET, chunk, jpeg, png, riff, segment, webp
 
 PLAIN = {"image/png": png(), "image/jpeg": jpeg(), "image/webp": webp()}
@@ -24,6 +24,19 @@ def test_of_a_file_only_what_draws_it_is_kept(media_type: str) -> None:
 def test_colours_of_an_adobe_jpeg_stay_as_they_are() -> None:
     file = jpeg(2, 2, segment(0xEE, b"Adobe\0\x64\0\0\0\0\2"))
     assert checked_picture(file).content == file
+
+
+def test_text_in_the_segment_of_adobe_is_not_kept() -> None:
+    kept = checked_picture(jpeg(2, 2, segment(0xEE, b"Adobe\0\x64\0\0\0\0\2" + SECRET)))
+    assert SECRET not in kept.content
+
+
+def test_jpeg_of_more_scans_than_it_needs_is_refused() -> None:
+    file = jpeg()
+    scan = file[file.index(b"\xff\xda") : -2]
+    assert checked_picture(file[:-2] + scan * (MAX_SCANS - 1) + file[-2:])
+    with pytest.raises(Invalid):
+        checked_picture(file[:-2] + scan * MAX_SCANS + file[-2:])
 
 
 @pytest.mark.parametrize("draw", [png, jpeg, webp])
