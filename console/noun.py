@@ -15,7 +15,7 @@ from starlette.routing import Route
 
 from console import lists, picker
 from console.forms import Form, FormState, blank, corrected, read_form, with_summary
-from console.gateway import Answer, Query, Wanted
+from console.gateway import Answer, Query, Refused, Wanted
 from console.lists import ListResult, ListView
 from console.noun_page import Filter, FormPage, ListPage, ObjectPage, Tabs, shown_filters, tabs_of
 from console.picker import Sources
@@ -241,7 +241,7 @@ class Noun:
             tabs: of that list.
             values: returns further values for the template, of the object and the answers to `extra` and for `rows`.
             extra: further questions.
-            instead: answers where there is no such object, or returns None.
+            instead: answers where the organization has no such object, or returns None.
         """
         names = tuple(each.name for each in filters)
 
@@ -256,9 +256,12 @@ class Noun:
                 answers |= {"rows": found.answer} if found.answer is not None else {}
             else:
                 answers = await visit.ask_all(**wanted)
-            if instead and answers["it"].status == 404 and (other := await instead(visit)):
-                return other
-            it = visit.owned(answers["it"].need(), *self.owners)
+            try:
+                it = visit.owned(answers["it"].need(), *self.owners)
+            except Refused as refused:
+                if instead and refused.answer.status == 404 and (other := await instead(visit)):
+                    return other
+                raise
             page = ObjectPage(
                 title=self.name(it),
                 crumbs=self.crumbs(visit),

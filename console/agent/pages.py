@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 
 from console.agent.prices import job_price
 from console.format import currency_name
@@ -89,6 +89,13 @@ def changed(form: Form) -> Json:
     samples = [dict(zip(("title", "url", "note"), line, strict=False)) for line in lines if any(line)]
     accepts = form.maybe("accepts_granted_credits") is not None
     return {**body, **kept, "samples": samples, "accepts_granted_credits": accepts}
+
+
+async def of_others(visit: Visit) -> Response | None:
+    """Lead on to the market's page of an agent of another organization; its id does not say whose it is."""
+    path = f"/marketplace/{visit.path('id')}"
+    is_public = not visit.me.is_platform and (await visit.ask(AGENTS.own(visit))).ok
+    return RedirectResponse(f"{visit.base}{path}", 303) if is_public else None
 
 
 async def of_list(visit: Visit, _found: ListResult) -> Json:
@@ -202,7 +209,7 @@ AGENTS.form(
     names=_PRICE,
     values=of_form,
 )
-AGENTS.page(extra=of_page, values=of_agent)
+AGENTS.page(extra=of_page, values=of_agent, instead=of_others)
 AGENTS.command(
     *("price", "agent.priced", "model", "amount", "currency", "version"),
     method="PATCH",

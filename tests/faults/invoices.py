@@ -18,7 +18,7 @@ import asyncpg
 from sqlalchemy.exc import SQLAlchemyError
 
 from dev.stack.supervisor import Stack
-from domain.billing.billing_run.period import month_text, previous_month
+from domain.billing.billing_run.period import LATE_USAGE_WAIT, month_text, previous_month
 from domain.common.errors import Unavailable
 from domain.common.ids import billed_period_key
 from runtime.database import Database
@@ -62,7 +62,8 @@ def described(setup: InvoiceSetup) -> str:
 async def run_invoices(setup: InvoiceSetup, say: Say, stack: Stack) -> Findings:
     """Run once and return what was found; no month was invoiced on the stack before."""
     findings, journal, rng = Findings(), Journal(), random.Random(f"{setup.seed} usage")
-    month = previous_month(datetime.now(UTC).date())
+    # On the first days of a month its run still waits for late usage.
+    month = previous_month((datetime.now(UTC) - 2 * LATE_USAGE_WAIT).date())
     database = Database(*(stack.postgres.url(role) for role in ("bursar_api", "bursar_platform")))
     market, units, events = await Market(database).open(), Counter[str](), itertools.count(1)
 
