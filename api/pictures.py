@@ -15,7 +15,7 @@ PICTURE_BODY: dict[str, Any] = {
     "requestBody": {
         "description": "The file: PNG, JPEG or WebP, up to 128 KiB and 1024 pixels on each side, not animated.",
         "required": True,
-        "content": _FILE,
+        "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
     }
 }
 PICTURE_RESPONSE: dict[int | str, dict[str, Any]] = {200: {"description": "The file.", "content": _FILE}}

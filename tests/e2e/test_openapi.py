@@ -278,7 +278,7 @@ def test_every_body_has_an_example(document: dict[str, Any]) -> None:
     for path, method, operation in operations(document):
         content = operation.get("requestBody", {}).get("content", {})
         for media_type, media in content.items():
-            if media_type.startswith("image/"):
+            if media_type == "application/octet-stream":
                 continue
             assert '"example' in json.dumps([media, _resolved(document, media["schema"])]), (method, path)
 
