@@ -231,7 +231,7 @@ class Noun:
         tabs: Tabs = (),
         values: OfObject | None = None,
         extra: Extra | None = None,
-        instead: Callable[[Visit], Awaitable[Response | None]] | None = None,
+        instead: Callable[[Visit, Answer], Awaitable[Response | None]] | None = None,
     ) -> None:
         """Add the page of one object; the template is `page.html`, with `it`, and `rows` of the list below it.
 
@@ -241,7 +241,7 @@ class Noun:
             tabs: of that list.
             values: returns further values for the template, of the object and the answers to `extra` and for `rows`.
             extra: further questions.
-            instead: answers where the organization has no such object, or returns None.
+            instead: answers where the organization has no such object, from what the API answered, or returns None.
         """
         names = tuple(each.name for each in filters)
 
@@ -259,7 +259,7 @@ class Noun:
             try:
                 it = visit.owned(answers["it"].need(), *self.owners)
             except Refused as refused:
-                if instead and refused.answer.status == 404 and (other := await instead(visit)):
+                if instead and refused.answer.status == 404 and (other := await instead(visit, answers["it"])):
                     return other
                 raise
             page = ObjectPage(

@@ -91,11 +91,10 @@ def changed(form: Form) -> Json:
     return {**body, **kept, "samples": samples, "accepts_granted_credits": accepts}
 
 
-async def of_others(visit: Visit) -> Response | None:
+async def of_others(visit: Visit, agent: Answer) -> Response | None:
     """Lead on to the market's page of an agent of another organization; its id does not say whose it is."""
     path = f"/marketplace/{visit.path('id')}"
-    is_public = not visit.me.is_platform and (await visit.ask(AGENTS.own(visit))).ok
-    return RedirectResponse(f"{visit.base}{path}", 303) if is_public else None
+    return RedirectResponse(f"{visit.base}{path}", 303) if agent.ok and not visit.me.is_platform else None
 
 
 async def of_list(visit: Visit, _found: ListResult) -> Json:
@@ -166,7 +165,6 @@ async def show_offer(visit: Visit, form: FormState | None = None, status: int = 
     page = FormPage(
         title=_("Offer for sale"),
         crumbs=AGENTS.crumbs(visit, agent),
-        base=visit.base,
         action=f"{AGENTS.here(visit)}/offer",
         form=shown,
         label=_("Edit offer") if offer else _("Offer agent"),

@@ -87,7 +87,6 @@ async def ask_to_set(visit: Visit, form: FormState | None = None, status: int = 
     page = FormPage(
         title=_("Allocate a project's budget"),
         crumbs=ALLOCATIONS.crumbs(visit),
-        base=visit.base,
         action=f"{ALLOCATIONS.listed(visit)}/set",
         form=form or _as_set(slug, answers.get("now")),
         label=_("Save"),

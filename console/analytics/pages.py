@@ -78,7 +78,6 @@ def _chosen(visit: Visit, path: str, zone: str) -> Chosen:
 def _page(visit: Visit, of: Chosen, path: str, form: FormState | None = None) -> AnalyticsPage:
     return AnalyticsPage(
         title=_("Analytics"),
-        base=visit.base,
         action=of.path,
         form=form or blank(),
         tabs=tabs(visit.base, path),

@@ -59,9 +59,7 @@ async def show_number(visit: Visit) -> Response:
         raise Refused(not_found(visit.request))
     script, key = visit.stripe_form
     action = f"{CARDS.here(visit)}/number"
-    page = FormPage(
-        title=_("Card number"), crumbs=CARDS.crumbs(visit, card), base=visit.base, action=action, form=blank()
-    )
+    page = FormPage(title=_("Card number"), crumbs=CARDS.crumbs(visit, card), action=action, form=blank())
     shown = await visit.show("card/number.html", page, {"it": card, "script": script, "key": key}, secret=True)
     shown.headers["Content-Security-Policy"] = with_stripe(script)
     return shown

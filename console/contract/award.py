@@ -84,7 +84,7 @@ def _page(visit: Visit, agent: Json, form: FormState, title: str, label: str, *b
     # The query keeps the address of the answer one that can be read again, which live updates do.
     action = f"{visit.base}/escrows/new?agent={agent['id']}"
     crumbs = (*AGENTS.crumbs(visit, {} if below else agent), *below)
-    return FormPage(title=title, crumbs=crumbs, base=visit.base, action=action, form=form, label=label)
+    return FormPage(title=title, crumbs=crumbs, action=action, form=form, label=label)
 
 
 async def show(visit: Visit, form: FormState | None = None, status: int = 200) -> Response:

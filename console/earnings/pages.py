@@ -67,7 +67,7 @@ async def show(visit: Visit, form: FormState | None = None, status: int = 200) -
     answers = await visit.ask_all(**wanted)
     for answer in answers.values():
         answered(answer)
-    page = ObjectPage(title=_("Earnings"), base=visit.base, here=_here(visit), form=form or blank(country="US"))
+    page = ObjectPage(title=_("Earnings"), here=_here(visit), form=form or blank(country="US"))
     return await visit.show("earnings/page.html", page, values_of(answers, may_pay_out=may), status)
 
 
@@ -102,9 +102,7 @@ async def connect(visit: Visit) -> Response:
     answer = await visit.command("POST", "/billing/connect", {"country": form.text("country")}, form.key)
     if not answer.ok:
         return await visit.refused(form, answer, show)
-    page = ObjectPage(
-        title=_("Continue at the provider"), crumbs=_crumbs(visit), base=visit.base, here=_here(visit), form=blank()
-    )
+    page = ObjectPage(title=_("Continue at the provider"), crumbs=_crumbs(visit), here=_here(visit), form=blank())
     return await visit.show("earnings/connect.html", page, {"it": answer.body})
 
 
@@ -162,7 +160,6 @@ async def ask_to_convert(visit: Visit, form: FormState | None = None, status: in
         title=_("Convert earnings into credits"),
         lead=_("Turn earned credits into credits to spend."),
         crumbs=_crumbs(visit),
-        base=visit.base,
         action=f"{_here(visit)}/conversions/new{query}",
         form=form or blank(),
     )

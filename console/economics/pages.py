@@ -92,7 +92,7 @@ async def show_models(visit: Visit) -> Response:
     elif compared is not None:
         answered(compared)
     names = dict.fromkeys(line["model"] for line in (models.body["data"] if models.ok else ()) if line["model"])
-    page = FormPage(title=_("Models"), base=visit.base, action=here, form=query_form(form, errors))
+    page = FormPage(title=_("Models"), action=here, form=query_form(form, errors))
     values = {
         "figures": figures,
         "compared": None if errors else compared,

@@ -170,7 +170,6 @@ async def ask(visit: Visit, name: A, form: FormState | None = None, status: int 
     page = FormPage(
         title=_("Decide the dispute") if decides else _("Refund") if has_entry else label,
         crumbs=ESCROWS.crumbs(visit, it),
-        base=visit.base,
         action=f"{ESCROWS.here(visit)}/{given.path}",
         form=form or blank(),
         label=label,

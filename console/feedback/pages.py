@@ -87,7 +87,6 @@ async def show(visit: Visit, form: FormState | None = None, status: int = 200) -
     page = FormPage(
         title=title % {"work": it["title"]},
         crumbs=(Link(label=_("Escrows"), href=listed), Link(label=it["title"], href=here)),
-        base=visit.base,
         action=f"{here}/feedback",
         form=form or blank(**typed(given)),
         label=_("Edit rating") if given else _("Submit rating"),

@@ -137,9 +137,7 @@ async def show(visit: Visit, form: FormState | None = None, status: int = 200) -
         "is_own": it["organization_id"] == visit.org_id and visit.reads_all,
         "is_new": offer is not None and takes_over(offer, held),
     }
-    page = ObjectPage(
-        title=it["name"], crumbs=AGENTS.crumbs(visit), base=visit.base, here=AGENTS.here(visit), form=form or blank()
-    )
+    page = ObjectPage(title=it["name"], crumbs=AGENTS.crumbs(visit), here=AGENTS.here(visit), form=form or blank())
     return await visit.show("marketplace/page.html", page, values, status)
 
 
@@ -171,7 +169,6 @@ async def ask(visit: Visit, form: FormState | None = None, status: int = 200) ->
     page = FormPage(
         title=_("%(label)s: %(agent)s", label=label, agent=offer["name"]),
         crumbs=AGENTS.crumbs(visit, {"id": offer["agent_id"], "name": offer["name"]}),
-        base=visit.base,
         action=f"{AGENTS.here(visit)}/buy",
         form=form or blank(),
         label=label,

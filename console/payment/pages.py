@@ -189,7 +189,7 @@ async def go(visit: Visit) -> Response:
 
 
 def _page(visit: Visit, title: str, crumbs: tuple[Link, ...] = (), form: FormState | None = None) -> ObjectPage:
-    return ObjectPage(title=title, crumbs=crumbs, base=visit.base, here=PAYMENTS.here(visit), form=form or blank())
+    return ObjectPage(title=title, crumbs=crumbs, here=PAYMENTS.here(visit), form=form or blank())
 
 
 async def come_back(visit: Visit) -> Response:
@@ -279,7 +279,6 @@ async def ask(visit: Visit, name: A, form: FormState | None = None, status: int 
     page = FormPage(
         title=label(found, whole=entry is not None),
         crumbs=(Link(label=it["description"], href=PAYMENTS.here(visit)),),
-        base=visit.base,
         action=address(name, it, visit.base),
         form=form or blank(),
         label=label(found),

@@ -33,7 +33,6 @@ async def ask(visit: Visit, form: FormState | None = None, status: int = 200) ->
     page = FormPage(
         title=_("Picture") if name == "picture" else _("Logo"),
         crumbs=(Link(label=it["name"], href=back),),
-        base=visit.base,
         action=f"{back}/{name}",
         form=form or blank(),
     )

@@ -96,7 +96,7 @@ async def of_list(visit: Visit, found: ListResult) -> dict[str, Any]:
 
 def _page(visit: Visit, title: str, form: FormState, act: str, **fields: Any) -> FormPage:
     action = f"{PROJECTS.listed(visit)}/{act}"
-    return FormPage(title=title, crumbs=PROJECTS.crumbs(visit), base=visit.base, action=action, form=form, **fields)
+    return FormPage(title=title, crumbs=PROJECTS.crumbs(visit), action=action, form=form, **fields)
 
 
 async def show_room(visit: Visit) -> Response:

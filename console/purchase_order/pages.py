@@ -123,7 +123,7 @@ async def show(visit: Visit, form: FormState | None = None, status: int = 200) -
         lift = _("Exceed the budget: %(budgets)s", budgets=joined(tuple(lifts.values()))) if lifts else ""
         more = {"budgets": budgets, "before": answers["before"], "refusing": " ".join(lifts), "lift": lift}
     title, crumbs, here = order["item"], ORDERS.crumbs(visit), ORDERS.here(visit)
-    page = ObjectPage(title=title, crumbs=crumbs, base=visit.base, here=here, form=shown)
+    page = ObjectPage(title=title, crumbs=crumbs, here=here, form=shown)
     more |= {
         "is_own": order["principal"] == visit.me.principal,
         "naming": await visit.naming([order["decision"]], "budget_id"),

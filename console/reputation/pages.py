@@ -61,7 +61,6 @@ async def show(visit: Visit) -> Response:
         title=_("Reputation"),
         # The page of the agent says what it earns, which not everybody reads.
         crumbs=AGENTS.crumbs(visit, it)[: 2 if visit.reads_all else 1],
-        base=visit.base,
         here=f"{AGENTS.here(visit)}/reputation",
         form=blank(),
     )

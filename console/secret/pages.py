@@ -122,7 +122,6 @@ async def ask_to_store(visit: Visit, form: FormState | None = None, status: int 
     page = FormPage(
         title=_("Create secret"),
         crumbs=SECRETS.crumbs(visit),
-        base=visit.base,
         action=f"{SECRETS.listed(visit)}/new",
         form=form or blank(path="api_keys/", kind="api_key"),
         label=_("Create secret"),

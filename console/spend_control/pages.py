@@ -121,7 +121,7 @@ def declared_emergency(form: Form) -> Json:
     return {"reason": form.text("reason"), "until": form.maybe("until") or ends}
 
 
-async def budget_instead(visit: Visit) -> Response | None:
+async def budget_instead(visit: Visit, _control: Answer) -> Response | None:
     """Lead on to the budget of the id; what names a control by its id does not say its kind."""
     path = f"/budgets/{visit.path('id')}"
     return RedirectResponse(f"{visit.base}{path}", 303) if (await visit.ask(path)).ok else None
@@ -141,7 +141,7 @@ def _declare(
     texts: Mapping[str, str],
     freezes: str,
     closes: tuple[str, str],
-    instead: Callable[[Visit], Awaitable[Response | None]] | None = None,
+    instead: Callable[[Visit, Answer], Awaitable[Response | None]] | None = None,
 ) -> None:
     """Add the pages that both kinds have; `parts` are the fields of a window."""
     is_budget = kind == "budget"

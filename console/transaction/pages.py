@@ -77,7 +77,6 @@ async def show(visit: Visit) -> Response:
     page = ObjectPage(
         title=words_of(it["kind"]),
         crumbs=ACTIVITY.crumbs(visit),
-        base=visit.base,
         here=ACTIVITY.here(visit),
         form=blank(),
     )

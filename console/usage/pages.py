@@ -185,7 +185,6 @@ async def show(visit: Visit, form: FormState | None = None, status: int = 200) -
         listed=USES.view(found, FILTERS),
         filters=shown_filters(visit, FILTERS, days=True),
         tabs=_tabs(of, visit),
-        base=visit.base,
     )
     values = {
         "rows": found.rows,
