@@ -34,6 +34,7 @@ from api.routing import ByResource, copies, routes_of
 from api.unpaid import UnpaidBook
 from api.v1 import PRIVATE_ROOT_ROUTERS, PRIVATE_ROUTERS, ROOT_ROUTERS, ROUTERS
 from api.v1.secrets.using import MAX_USES_AT_ONCE
+from providers.expressions import compile_rule
 from providers.files import Files
 from providers.judged import Receivers
 from providers.payments.registry import Providers
@@ -51,6 +52,7 @@ from runtime.turns import ConcurrencyLimiter
 from services.billing.document_files import Documents
 from services.messages.mail_suppression import BounceAddresses
 from services.messages.unsubscribing import UnsubscribeLinks
+from services.risk.decision import Risk
 
 VERSION = "0.1.0"
 V1 = "/api/v1"
@@ -215,6 +217,7 @@ def _dependencies(
         link_sealer=Sealer(settings.signing_keys, bound=OF_LINKS),
         receivers=judge,
         charges=Charges(pool),
+        risk=Risk(settings.risk_settings, compile_rule),
         unpaid=UnpaidBook(engines, settings.arrears_rules),
         costs=CostBook(engines, settings.default_costs, announcements),
         documents=Documents.of(engines, settings.document_templates, settings.entities, settings.look),

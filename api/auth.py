@@ -6,6 +6,7 @@ before 403.
 """
 
 import ipaddress
+import re
 from functools import lru_cache
 from typing import Annotated, Any
 
@@ -25,6 +26,10 @@ from domain.credits.spend.scope import SpendingKey
 #: Header of a client's background requests, which no person has caused: `1`.
 BACKGROUND = "X-Background"
 
+#: Header with the token of the client's device, which the platform chooses: decisions against fraud count by it.
+DEVICE = "Bursar-Device"
+_DEVICE = re.compile(r"[A-Za-z0-9._~+/=-]{8,200}")
+
 
 def client_address(request: Request) -> str | None:
     """Return the client's IP address; None if it is malformed, because a trusted proxy may pass on any text."""
@@ -40,6 +45,11 @@ def _address_in(text: str) -> str | None:
     except ValueError:
         return None
     return address
+
+
+def _device(request: Request) -> str | None:
+    token = request.headers.get(DEVICE, "")
+    return token if _DEVICE.fullmatch(token) else None
 
 
 def is_use(request: Request, token: str) -> bool:
@@ -112,6 +122,7 @@ async def _authenticate(request: Request) -> Actor:
         address=address,
         session_id=None if session is None else session.session_id,
         made_by=None if session is None else session.made_by,
+        device=_device(request),
         added=identity.added,
     )
     request.scope["state"]["actor"] = (token, actor)

@@ -42,6 +42,7 @@ from services.billing.outside_tax import OutsideTaxes
 from services.messages.mail_suppression import BounceAddresses
 from services.messages.unsubscribing import UnsubscribeLinks
 from services.payments.payment_terms import TermsMaker
+from services.risk.decision import Risk
 
 
 @dataclass(slots=True)
@@ -71,6 +72,7 @@ class Deps:
     link_sealer: Sealer
     receivers: Receivers
     charges: Charges
+    risk: Risk
     costs: CostBook
     unpaid: UnpaidBook
     documents: Documents

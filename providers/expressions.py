@@ -1,7 +1,8 @@
-"""Expressions of pricing rules, compiled by Google's implementation of CEL.
+"""Expressions of pricing rules and of rules against fraud, compiled by Google's implementation of CEL.
 
-The environment knows the variables of `domain.marketplace.pricing.expression` and the operators on whole numbers, texts
-and truth; no macros and no functions. What is compiled was checked by the domain before, so an expression cannot loop.
+The environment knows the variables of `domain.marketplace.pricing.expression`, or the facts of `domain.risk.facts`, and
+the operators on whole numbers, texts and truth; no macros and no functions. What is compiled was checked by the domain
+before, so an expression cannot loop.
 """
 
 import re
@@ -12,6 +13,8 @@ from cel_expr_python import cel
 
 from domain.common.errors import PricingExpressionInvalid, PricingExpressionResult
 from domain.marketplace.pricing.expression import VARIABLES, Evaluate, refused
+from domain.risk import rule as risk
+from domain.risk.facts import FACTS, Facts
 
 _TYPES = {int: "int", str: "string"}
 _OPERATORS = (
@@ -24,20 +27,33 @@ _OPERATORS = (
 _ERROR = re.compile(r"ERROR: <input>:-?\d+:(-?\d+): (.*)")
 
 
-def _config() -> str:
+def _config(name: str, variables: Mapping[str, type]) -> str:
     """Return the environment in the form of CEL's own configuration."""
-    lines = ["name: pricing", "stdlib:", "  disable_macros: true", "  include_functions:"]
-    for name, overload in (operator.split() for operator in _OPERATORS):
-        lines += [f'    - name: "{name}"', "      overloads:", f"        - id: {overload}"]
+    lines = [f"name: {name}", "stdlib:", "  disable_macros: true", "  include_functions:"]
+    for called, overload in (operator.split() for operator in _OPERATORS):
+        lines += [f'    - name: "{called}"', "      overloads:", f"        - id: {overload}"]
     lines.append("variables:")
-    for name, kind in VARIABLES.items():
-        lines += [f"  - name: {name}", f"    type: {_TYPES[kind]}"]
+    for variable, kind in variables.items():
+        lines += [f"  - name: {variable}", f"    type: {_TYPES[kind]}"]
     return "\n".join(lines)
 
 
 @cache
 def _environment() -> cel.Env:
-    return cel.NewEnv(config=cel.NewEnvConfigFromYaml(_config()))
+    return cel.NewEnv(config=cel.NewEnvConfigFromYaml(_config("pricing", VARIABLES)))
+
+
+@cache
+def _risk_environment() -> cel.Env:
+    facts = {name: fact.kind for name, fact in FACTS.items()}
+    return cel.NewEnv(config=cel.NewEnvConfigFromYaml(_config("risk", facts)))
+
+
+def _reason(error: RuntimeError) -> tuple[str, int]:
+    """Return the reason of an error of the compiler, and its position."""
+    found = _ERROR.search(str(error))
+    # Where it names no place, it is all of the expression.
+    return (found.group(2)[:300], max(1, int(found.group(1)))) if found else ("It is nested too deeply.", 1)
 
 
 def compile_expression(source: str) -> Evaluate:
@@ -50,11 +66,8 @@ def compile_expression(source: str) -> Evaluate:
     try:
         program = _environment().compile(source)
     except RuntimeError as error:
-        found = _ERROR.search(str(error))
-        reason = found.group(2) if found else "It is nested too deeply."
-        # Where it names no place, it is all of the expression.
-        position = max(1, int(found.group(1))) if found else 1
-        raise refused(PricingExpressionInvalid, f"The expression is not valid: {reason[:300]}", position) from None
+        reason, position = _reason(error)
+        raise refused(PricingExpressionInvalid, f"The expression is not valid: {reason}", position) from None
     if program.return_type() != cel.Type.INT:
         kind = program.return_type().name().lower()
         raise refused(
@@ -67,5 +80,29 @@ def compile_expression(source: str) -> Evaluate:
             return None
         number: int = result.value()
         return number
+
+    return evaluate
+
+
+def compile_rule(source: str) -> risk.Evaluate:
+    """Compile the expression of a rule against fraud that `domain.risk.rule.check` let through.
+
+    Raises:
+        RiskRuleInvalid: with the position, or because it gives neither true nor false.
+    """
+    try:
+        program = _risk_environment().compile(source)
+    except RuntimeError as error:
+        reason, position = _reason(error)
+        raise risk.refused(f"The expression is not valid: {reason}", position) from None
+    if program.return_type() != cel.Type.BOOL:
+        raise risk.refused("An expression must be true or false.", 1)
+
+    def evaluate(facts: Facts) -> bool | None:
+        result = program.eval(data=facts)
+        if result.type() != cel.Type.BOOL:
+            return None
+        matched: bool = result.value()
+        return matched
 
     return evaluate

@@ -1,7 +1,8 @@
 """Engines and sessions: for tenants under row-level security, and for the platform.
 
-A session is one transaction. It commits when the block ends without an error and rolls back otherwise; code inside
-never commits. No provider or Temporal call is made while one is open.
+A session is one transaction. It commits when the block ends without an error, or with a refusal that the transaction
+recorded (`DomainError.commits`), and rolls back otherwise; code inside never commits. No provider or Temporal call is
+made while one is open.
 """
 
 from collections.abc import AsyncIterator
@@ -16,6 +17,7 @@ from sqlalchemy.exc import DisconnectionError, InvalidatePoolError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
 
+from domain.common.errors import DomainError
 from runtime.sealing import Sealer
 
 _ONE_MOMENT = text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
@@ -163,8 +165,16 @@ class Database:
 
     @asynccontextmanager
     async def platform(self) -> AsyncIterator[AsyncSession]:
+        refused: DomainError | None = None
         async with self._open(), self._platform.begin() as session:
-            yield session
+            try:
+                yield session
+            except DomainError as refusal:
+                if not refusal.commits:
+                    raise
+                refused = refusal
+        if refused is not None:
+            raise refused
 
     @asynccontextmanager
     async def repeatable_read(self, org_id: str | None) -> AsyncIterator[AsyncSession]:

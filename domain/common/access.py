@@ -73,6 +73,10 @@ class Permission(StrEnum):
     #: Permissions to read what operators see, of every organization and of the installation.
     INSPECT = "inspect"
     OPERATE = "operate"
+    #: Permissions on decisions against fraud: to read all of them, to decide cases, and to change rules and lists.
+    RISK_READ = "risk_read"
+    RISK_DECIDE = "risk_decide"
+    RISK_RULES = "risk_rules"
 
 
 #: Permissions that only read.
@@ -84,6 +88,7 @@ READING = frozenset(
         Permission.READ_WEBHOOKS,
         Permission.READ_BOOKS,
         Permission.INSPECT,
+        Permission.RISK_READ,
     }
 )
 _TENANT_WORK = frozenset(
@@ -204,6 +209,9 @@ PERMISSIONS: dict[Role, frozenset[Permission]] = {
             Permission.READ_BOOKS,
             Permission.INSPECT,
             Permission.OPERATE,
+            Permission.RISK_READ,
+            Permission.RISK_DECIDE,
+            Permission.RISK_RULES,
         }
     ),
     Role.ARBITER: frozenset({Permission.READ, Permission.ARBITRATE, Permission.BE_NOTIFIED}),
@@ -265,6 +273,7 @@ class Actor:
         claimed: whether the sender is not authenticated, as in a signal from the Temporal UI.
         session_id: the session of the command; None if it was sent with a key.
         made_by: who made the link that opened the session; None otherwise.
+        device: the opaque token of the client's device, from the header `Bursar-Device`.
     """
 
     principal: str
@@ -277,6 +286,7 @@ class Actor:
     claimed: bool = False
     session_id: str | None = None
     made_by: str | None = None
+    device: str | None = None
 
     @property
     def is_platform(self) -> bool:

@@ -17,6 +17,7 @@ class DomainError(Exception):
         code: stable, dotted, documented in `docs/reference/errors.md`.
         status: the HTTP status that carries it.
         retryable: whether the same request may succeed later without being changed.
+        commits: whether the transaction that raises it is committed, because it recorded the refusal only.
         frees_key: whether a request with the missing input can reuse the key, because nothing was done.
         example: a sentence for the OpenAPI document; without one it has the first of `docs/reference/errors.md`.
         detail: a sentence about what is wrong, and what to do.
@@ -26,6 +27,7 @@ class DomainError(Exception):
     code: ClassVar[str] = "internal"
     status: ClassVar[int] = 500
     retryable: ClassVar[bool] = False
+    commits: ClassVar[bool] = False
     frees_key: ClassVar[bool] = False
     example: ClassVar[str] = "An internal error occurred."
 
@@ -108,6 +110,23 @@ class BadSignature(DomainError):
 
     code = "webhook.bad_signature"
     status = 400
+
+
+class RiskBlocked(DomainError):
+    """A decision against fraud blocked the act; the organization can appeal. Extra: `decision_id`."""
+
+    code = "risk.blocked"
+    status = 403
+    commits = True
+
+
+class RiskInReview(DomainError):
+    """The act waits for a case. It is done when the request is repeated after the release. Extra: `case_id`."""
+
+    code = "risk.in_review"
+    status = 202
+    commits = True
+    frees_key = True
 
 
 class IdempotencyMissing(DomainError):
@@ -310,6 +329,11 @@ PayoutCurrencyUnsupported = Conflict.with_code("payout.currency_unsupported")
 PayoutDebtOpen = Conflict.with_code("payout.debt_open")
 DestinationChanged = Conflict.with_code("payout.destination_changed")
 PayoutDestinationHeld = Conflict.with_code("payout.destination_held")
+RiskRuleInvalid = Invalid.with_code("risk.rule_invalid")
+RiskCaseDecided = Conflict.with_code("risk.case_decided")
+RiskNotDecided = Conflict.with_code("risk.not_decided")
+RiskOwnOrganization = Forbidden.with_code("risk.own_organization")
+RiskSameOperator = Forbidden.with_code("risk.same_operator")
 PayoutFrozen = Conflict.with_code("payout.frozen")
 PayoutNoAccount = Conflict.with_code("payout.no_account")
 PayoutTaxProfileMissing = Conflict.with_code("payout.tax_profile_missing")

@@ -12,6 +12,8 @@ _WITH_ORG = "as long as the organization, then as long as the books"
 _WITH_ITS_CASE = "as long as the case that it is about"
 _SESSIONS = "until 30 days after its end; the audit trail names it longer"
 _EXPORTS = "as long as the organization; the files themselves seven days"
+_RISK = "13 months"
+_COUNTERS = "minutes for a day, hours for 31 days, days for 13 months"
 _SETTLED = "30 days"
 #: The decider is kept for as long as the decision must be provable.
 _WHO_DECIDED = {CONTACT: EVIDENCE}
@@ -240,6 +242,16 @@ TABLES: Mapping[str, DataPolicy] = {
     "search_refusals": DataPolicy(
         "which events the search index refused, and why", "until the event is indexed or the index is built anew"
     ),
+    "risk_case_events": DataPolicy("history of a case of suspected fraud", _WITH_ITS_CASE, _WHO_DECIDED),
+    "risk_cases": DataPolicy("suspected fraud, what it holds, and how it was decided", erased=_WHO_DECIDED),
+    "risk_clusters": DataPolicy("organizations that are linked", "one night"),
+    "risk_counters": DataPolicy("how often entities acted", _COUNTERS),
+    "risk_decisions": DataPolicy("decisions against fraud with the facts that they saw", _RISK, _WHO_DECIDED),
+    "risk_holds": DataPolicy("what a case of suspected fraud holds", _WITH_ITS_CASE),
+    "risk_links": DataPolicy("entities that organizations share, as HMACs", _RISK),
+    "risk_list_items": DataPolicy("entities that are always allowed or blocked", erased=_WHO_DECIDED),
+    "risk_models": DataPolicy("models that score acts"),
+    "risk_rules": DataPolicy("rules against fraud", erased=_WHO_DECIDED),
     "secret_access": DataPolicy(
         "requests for secrets, with caller and answer",
         _WITH_ORG,

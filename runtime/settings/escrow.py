@@ -1,4 +1,4 @@
-"""Settings of contracts, their escrows, and reputation."""
+"""Settings of contracts, their escrows, reputation, and decisions against fraud."""
 
 from datetime import timedelta
 from typing import Self
@@ -6,9 +6,9 @@ from typing import Self
 from pydantic import Field, SecretStr, model_validator
 
 from domain.common.errors import Invalid
-from domain.common.money import parse_ratio
+from domain.common.money import amounts_from, parse_ratio
 from domain.reputation.policy import CHARGEBACK_DAYS
-from runtime.settings.part import SettingsPart
+from runtime.settings.part import AmountsSetting, SettingsPart
 
 #: Bounds of the decay rate: below, work stops counting within days; above, only after years.
 LEAST_RATE_E4, MOST_RATE_E4 = 5_000, 9_950
@@ -41,6 +41,9 @@ class EscrowSettings(SettingsPart):
     agent_categories: str = "analysis,coding,content,data,design,operations,research,support,translation"
     reputation_registrars: str = "operator"
     trait_key: SecretStr | None = Field(default=None, min_length=16)
+    risk_key: SecretStr | None = Field(default=None, min_length=16)
+    risk_enforced: bool = True
+    risk_review_above: AmountsSetting = amounts_from("500.00")
     nightly_reputation_update_enabled: bool = True
     reputation_decay_rate: str = "0.95"
     chargeback_window: timedelta = Field(
@@ -60,6 +63,11 @@ class EscrowSettings(SettingsPart):
     def trait_digest_key(self) -> bytes | None:
         """Return the key of digests of payment methods and tax ids; without it none are stored."""
         return None if self.trait_key is None else self.trait_key.get_secret_value().encode()
+
+    @property
+    def risk_hash_key(self) -> bytes | None:
+        """Return the key of the HMAC of addresses, devices and instruments; without it none are counted."""
+        return None if self.risk_key is None else self.risk_key.get_secret_value().encode()
 
     @property
     def categories(self) -> tuple[str, ...]:

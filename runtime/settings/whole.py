@@ -18,6 +18,7 @@ from domain.payments.payment.livemode import Environment, is_local
 from domain.payments.payment.rules import PaymentRules
 from domain.payments.sale_margin import PayeeRates, ProviderFee, SaleMargin, margin, sales_of
 from domain.reputation.policy import EvidencePolicy
+from domain.risk.policy import RiskSettings
 from domain.tenants.api_key import KeyRules
 from domain.tenants.session import CONSOLE
 from domain.usage.arrears import ArrearsRules
@@ -153,7 +154,20 @@ class Settings(
             )
         if (self.stripe_api_key or self.paypal_client_id) and self.trait_key is None:
             found.append(f"BURSAR_TRAIT_KEY is not set: {_STRANGERS}")
+        if (self.stripe_api_key or self.paypal_client_id) and self.risk_key is None:
+            found.append(
+                "BURSAR_RISK_KEY is not set: decisions against fraud do not count addresses, devices and instruments."
+            )
         return tuple(found)
+
+    @property
+    def risk_settings(self) -> RiskSettings:
+        return RiskSettings(
+            key=self.risk_hash_key,
+            enforced=self.risk_enforced,
+            review_above=self.risk_review_above,
+            price=self.price_of_credits,
+        )
 
     @property
     def provider_fee(self) -> ProviderFee:

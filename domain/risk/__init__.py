@@ -1,0 +1,1 @@
+"""Fraud: points of decision, facts, rules, detectors, cases and scores."""

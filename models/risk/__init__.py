@@ -1,0 +1,1 @@
+"""Tables of decisions against fraud, their counters, rules, cases and models."""

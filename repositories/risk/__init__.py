@@ -1,0 +1,1 @@
+"""Statements about decisions against fraud, their counters, rules, cases and models."""

@@ -1,0 +1,214 @@
+"""Decisions against fraud, in the transaction of the act.
+
+`decide` comes first in the act's transaction: its counters wait for those of concurrent acts of the same entities, and
+nothing that waits for it may hold what the act waits for. So what follows from an act, such as a decline, is counted by
+the reader of events (`services.risk.outcomes`), never in the transaction of a payment or escrow.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+
+import asyncpg
+import structlog
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from domain.common.errors import RiskBlocked, RiskInReview
+from domain.common.money import CREDIT
+from domain.risk.act import LINKING, Act, EntityKind, Outcome, Point, Verdict
+from domain.risk.case import CaseResult
+from domain.risk.facts import COUNTED, COUNTED_KINDS, Counter, Facts
+from domain.risk.policy import RiskSettings
+from domain.risk.rule import Compile, Compiled, Decision, compiled, decide as decide_by_rules
+from domain.risk.score import Model, Score, evaluate, model_of
+from repositories.messages import alert
+from repositories.risk import decision as decisions, model as models, rule as rules
+from runtime.database import driver_connection
+from runtime.identity import new_id
+from services.risk import case as cases
+
+log = structlog.get_logger("bursar.risk")
+
+UNAVAILABLE = "unavailable"
+#: Acts of these outcomes do not take place now.
+STOPPING = frozenset({Outcome.REVIEW, Outcome.BLOCK})
+
+
+class Risk:
+    """Decides acts by lists, rules and the champion model, which it keeps compiled."""
+
+    def __init__(self, settings: RiskSettings, compiler: Compile) -> None:
+        """Compile rules with `compiler` when they are first needed, and after each change."""
+        self.settings = settings
+        self._compiler = compiler
+        self._rules: tuple[Compiled, ...] = ()
+        self._number = -1
+        self._model: Model | None = None
+        self._model_version = -1
+
+    async def require(self, session: AsyncSession, act: Act, now: datetime) -> Verdict:
+        """Decide an act and raise if it may not take place now.
+
+        The refusal is committed with the decision (`DomainError.commits`), so call this first in the transaction.
+
+        Raises:
+            RiskBlocked: the act is blocked; `decision_id` names the decision.
+            RiskInReview: a case holds the act; the request can be repeated after its release.
+        """
+        verdict = await self.decide(session, act, now)
+        if self.settings.enforced:
+            refuse(verdict)
+        return verdict
+
+    async def decide(self, session: AsyncSession, act: Act, now: datetime) -> Verdict:
+        """Decide an act, store the decision, and open a case for a review; a repeated command gets its first decision.
+
+        An act whose case was decided is allowed or blocked by the result.
+        """
+        connection = await driver_connection(session)
+        known = await decisions.of_command(connection, act)
+        if known is not None:
+            return _with_result(known)
+        if act.actor.org_id is None and act.point not in _OF_PLATFORM:
+            # Operators' acts have permissions and approvals of their own.
+            return Verdict(decision_id="", outcome=Outcome.ALLOW, at=now)
+        await self._refresh(session, connection)
+        entities = act.entities(self.settings.key)
+        seen, score, decision = await self._judge(session, connection, act, entities, now)
+        verdict = Verdict(decision_id=new_id("rsd"), outcome=decision.outcome, at=now, rule=decision.rule)
+        if self.settings.enforced and decision.outcome in {Outcome.REVIEW, Outcome.HOLD_BACK}:
+            verdict = replace(verdict, case_id=await cases.open_for(session, act, verdict, self.value_of(act)))
+        is_stored = await decisions.store(
+            connection,
+            act,
+            verdict,
+            version=decision.version,
+            shadow=decision.shadow,
+            facts=seen,
+            entities=sorted(entities.values()),
+            value_minor=self.value_of(act),
+            score=None if score is None else score.stored(),
+        )
+        if not is_stored:
+            known = await decisions.of_command(connection, act)
+            assert known is not None
+            return _with_result(known)
+        return verdict
+
+    def value_of(self, act: Act) -> int:
+        """Return an act's amount in minor units of its currency; credits count at their price."""
+        if act.currency != CREDIT:
+            return act.amount_minor
+        credits_minor, money_minor = self.settings.price.rate()
+        return act.amount_minor * money_minor // credits_minor
+
+    async def _judge(
+        self,
+        session: AsyncSession,
+        connection: asyncpg.Connection,
+        act: Act,
+        entities: Mapping[EntityKind, str],
+        now: datetime,
+    ) -> tuple[Facts, Score | None, Decision]:
+        """Count the act, gather its facts and decide; by its amount alone if that takes too long."""
+        await connection.execute("SAVEPOINT risk")
+        try:
+            async with asyncio.timeout(self.settings.within.total_seconds()):
+                seen = await self._see(connection, act, entities, now)
+                listed = await decisions.listed(connection, sorted(entities.values()), now)
+                score = None if self._model is None else evaluate(self._model, seen)
+                if score is not None:
+                    seen["model_score"] = score.score_e4
+                decision = decide_by_rules(self._rules, act.point, seen, listed)
+                await connection.execute("RELEASE SAVEPOINT risk")
+            return seen, score, decision
+        except _LATE as error:
+            await connection.execute("ROLLBACK TO SAVEPOINT risk")
+            log.warning("risk.unavailable", point=act.point.value, error=f"{type(error).__name__}: {error}"[:300])
+            above = act.amount_minor > self.settings.review_above.minor(act.currency)
+            await alert.raise_alert(
+                session,
+                kind="risk.unavailable",
+                subject=act.point.value,
+                detail=f"Decisions on {act.point.value} took longer than allowed. Acts above the amount of "
+                "BURSAR_RISK_REVIEW_ABOVE are reviewed, others are allowed. Check the load of the database.",
+                window=f"{now:%Y-%m-%d %H}",
+            )
+            outcome = Outcome.REVIEW if above else Outcome.ALLOW
+            return {"point": act.point.value}, None, Decision(outcome=outcome, rule=UNAVAILABLE, shadow={})
+
+    async def _see(
+        self, connection: asyncpg.Connection, act: Act, entities: Mapping[EntityKind, str], now: datetime
+    ) -> dict[str, int | str]:
+        counted = counted_entities(entities)
+        await decisions.count(connection, counted, counts_of(act.point, self.value_of(act)), now)
+        if act.org_id is not None:
+            linking = [each for kind, each in entities.items() if kind in LINKING]
+            await decisions.link(connection, linking, act.org_id, now)
+        found: dict[str, int | str] = dict(await decisions.facts(connection, act, entities, counted, now))
+        texts = {
+            "point": act.point.value,
+            "currency": act.currency,
+            "provider": act.provider,
+            "role": act.actor.role.value,
+        }
+        return {
+            **found,
+            **{name: text for name, text in texts.items() if text},
+            "amount": self.value_of(act),
+            **act.facts,
+        }
+
+    async def _refresh(self, session: AsyncSession, connection: asyncpg.Connection) -> None:
+        """Compile the rules and load the model again after a change, which costs one statement otherwise."""
+        number, version = await rules.newest_number(connection), await models.champion_version(connection)
+        if number != self._number:
+            current = await rules.current(session)
+            self._rules = tuple(compiled(rule, self._compiler) for rule in current.values())
+            self._number = number
+        if version != self._model_version:
+            document = await models.champion_document(connection)
+            self._model = None if document is None else model_of(version, document)
+            self._model_version = version
+
+
+#: The database did not answer in time, or concurrent decisions waited for each other.
+_LATE = (TimeoutError, asyncpg.QueryCanceledError, asyncpg.LockNotAvailableError, asyncpg.DeadlockDetectedError)
+_OF_PLATFORM = frozenset({Point.SIGNUP, Point.LOGIN, Point.LOGIN_FAILED})
+
+
+def counted_entities(entities: Mapping[EntityKind, str]) -> list[str]:
+    """Return the entities with counters, in the order of their rows."""
+    left_out = {EntityKind.PRINCIPAL} if EntityKind.KEY in entities else set[EntityKind]()
+    return sorted(entities[kind] for kind in COUNTED_KINDS if kind in entities and kind not in left_out)
+
+
+def counts_of(point: Point, value_minor: int) -> dict[Counter, int]:
+    """Return what an act counts."""
+    acts, values = COUNTED.get(point, ((), ()))
+    return {**dict.fromkeys(acts, 1), **(dict.fromkeys(values, value_minor) if value_minor else {})}
+
+
+def refuse(verdict: Verdict) -> None:
+    """Raise if an act may not take place now."""
+    if verdict.outcome is Outcome.BLOCK:
+        raise RiskBlocked(
+            "A check against fraud stopped this. If that is a mistake, appeal with the id of the decision.",
+            extra={"decision_id": verdict.decision_id},
+        )
+    if verdict.outcome is Outcome.REVIEW:
+        raise RiskInReview(
+            "This is being reviewed. Repeat the request with the same Idempotency-Key once the case is decided.",
+            extra={"decision_id": verdict.decision_id, "case_id": verdict.case_id},
+        )
+
+
+def _with_result(known: decisions.Known) -> Verdict:
+    """Return the decision of a command, as its case decided."""
+    match known.result:
+        case CaseResult.RELEASE:
+            return replace(known.verdict, outcome=Outcome.ALLOW)
+        case CaseResult.REFUSE:
+            return replace(known.verdict, outcome=Outcome.BLOCK)
+    return known.verdict
