@@ -161,6 +161,8 @@ def bytecode_folder(config: pytest.Config) -> Path:
 
 def pytest_configure(config: pytest.Config) -> None:
     os.environ |= NO_BONUS  # in this process and in those of a stack
+    # Acts of tests come from one address within seconds; tests of decisions against fraud enforce them.
+    os.environ["BURSAR_RISK_ENFORCED"] = "false"
     # A workflow that takes two seconds on a busy machine would be interrupted, here and in the stacks that tests start.
     os.environ["TEMPORAL_DEBUG"] = "1"
     os.environ.setdefault("GOGC", "400")  # Temporal's servers collect less often; none of them has or keeps much
