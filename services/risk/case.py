@@ -207,6 +207,7 @@ async def take_effect(
     held money, it ends. The default without a decision neither holds longer nor labels: it is no evidence of fraud.
     """
     case = outcome.case
+    await alert.close_cases(session, case.case_id, ("risk_case.books_refused",))
     if actor is not None:
         for org_id in case.org_ids or (None,):
             audited = {**outcome.details, "kind": case.kind.value}
