@@ -38,6 +38,7 @@ from workflows.common.sweeps import (
     InvoiceSweepWorkflow,
     PaymentSweepWorkflow,
     PayoutSweepWorkflow,
+    RiskCaseSweepWorkflow,
     RotationSweepWorkflow,
     SubscriptionSweepWorkflow,
 )
@@ -60,6 +61,7 @@ from workflows.payments.provider_event import ProviderEventWorkflow
 from workflows.payouts.payout import PayoutWorkflow
 from workflows.reputation.reputation_decay import ReputationDecayWorkflow
 from workflows.returns.allocation import AllocationWorkflow
+from workflows.risk.case import RiskCaseWorkflow
 from workflows.secrets.access_seal import SecretAccessSealWorkflow
 from workflows.secrets.rotation import RotationWorkflow
 from workflows.usage.usage_charges import UsageChargesWorkflow
@@ -92,6 +94,7 @@ WORKFLOWS = (
     PaymentSweepWorkflow,
     PaymentWorkflow,
     PayoutSweepWorkflow,
+    RiskCaseSweepWorkflow,
     EarningsRecoveryWorkflow,
     ScheduledPayoutsWorkflow,
     PayoutWorkflow,
@@ -110,6 +113,7 @@ WORKFLOWS = (
     RevenueRecognitionWorkflow,
     RiskOutcomesWorkflow,
     RiskRetentionWorkflow,
+    RiskCaseWorkflow,
     RotationSweepWorkflow,
     RotationWorkflow,
     AccountingDaysWorkflow,
