@@ -1,0 +1,1 @@
+"""Decisions against fraud: rules, lists, decisions and cases."""
