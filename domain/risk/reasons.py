@@ -19,11 +19,10 @@ class Reason(StrEnum):
 _BY_RULE = {"related_parties": Reason.RELATED_PARTIES}
 _BY_POINT = {
     **dict.fromkeys((Point.PAYMENT, Point.TOPUP, Point.FUND, Point.REFUND), Reason.UNUSUAL_PAYMENT),
-    Point.PAYOUT: Reason.UNUSUAL_PAYOUT,
-    **dict.fromkeys((Point.DELIVER, Point.VALIDATE), Reason.DELIVERY_CHECK),
-    **dict.fromkeys(
-        (Point.KEY, Point.PAYOUT_ACCOUNT, Point.SIGNUP, Point.LOGIN, Point.LOGIN_FAILED), Reason.ACCOUNT_SAFETY
-    ),
+    **dict.fromkeys((Point.PAYOUT, Point.PAYOUT_ACCOUNT), Reason.UNUSUAL_PAYOUT),
+    **dict.fromkeys((Point.AWARD, Point.VALIDATE, Point.FEEDBACK), Reason.RELATED_PARTIES),
+    Point.DELIVER: Reason.DELIVERY_CHECK,
+    **dict.fromkeys((Point.KEY, Point.SIGNUP, Point.LOGIN, Point.LOGIN_FAILED), Reason.ACCOUNT_SAFETY),
 }
 
 

@@ -15,11 +15,11 @@ from api.idempotency import MayRepeat
 from api.lists import CREATED, Items, ListEndpoint, ListRequest
 from api.routing import Resource
 from api.v1.risk.schemas import (
-    EvaluateCreate,
-    EvaluationView,
-    LabelCreate,
     RiskDecisionDetailsView,
     RiskDecisionView,
+    RiskEvaluateCreate,
+    RiskEvaluationView,
+    RiskLabelCreate,
 )
 from domain.common import errors as refusals
 from domain.common.access import Actor, Permission
@@ -93,7 +93,7 @@ async def get_risk_decision(decision_id: str, deps: DepsDep, actor: ActorDep) ->
     responses=errors(NotFound, refusals.RiskNotDecided, refusals.RiskLabelled),
 )
 async def label_risk_decision(
-    body: LabelCreate, deps: DepsDep, *, actor: Actor = require(Permission.RISK_DECIDE), command: MayRepeat
+    body: RiskLabelCreate, deps: DepsDep, *, actor: Actor = require(Permission.RISK_DECIDE), command: MayRepeat
 ) -> Response:
     """Label a decision as fraud or legitimate, for the training of models. A label is final."""
     async with command, deps.database.platform() as session:
@@ -101,9 +101,9 @@ async def label_risk_decision(
         return command.answer(RiskDecisionView.of(row, deps.risk.settings.price.currency, is_reduced=False))
 
 
-@router.post("/risk/evaluate", response_model=EvaluationView, responses=errors(NotFound))
-async def evaluate_risk_event(
-    body: EvaluateCreate, deps: DepsDep, *, actor: Actor = require(Permission.RISK_DECIDE), command: MayRepeat
+@router.post("/risk/evaluate", response_model=RiskEvaluationView, responses=errors(NotFound))
+async def evaluate_risk_decision(
+    body: RiskEvaluateCreate, deps: DepsDep, *, actor: Actor = require(Permission.RISK_DECIDE), command: MayRepeat
 ) -> Response:
     """Decide an event of the platform, such as a sign-up, for the platform's backend, which acts on the outcome.
 
@@ -129,7 +129,7 @@ async def evaluate_risk_event(
         verdict = await deps.risk.decide(session, act, datetime.now(UTC))
         outcome = verdict.outcome if deps.risk.settings.enforced else Outcome.ALLOW
         return command.answer(
-            EvaluationView(
+            RiskEvaluationView(
                 decision_id=verdict.decision_id,
                 outcome=outcome,
                 case_id=verdict.case_id,

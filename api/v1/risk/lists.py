@@ -13,7 +13,7 @@ from api.errors import errors
 from api.idempotency import MayRepeat
 from api.lists import CREATED, Items, ListEndpoint, ListRequest
 from api.routing import Resource
-from api.v1.risk.schemas import ListItemCreate, RiskListItemView
+from api.v1.risk.schemas import RiskListItemCreate, RiskListItemView
 from domain.common.access import Actor, Permission
 from domain.common.errors import NotFound
 from domain.risk.act import EntityKind
@@ -63,7 +63,12 @@ async def list_risk_list_items(
     responses=errors(NotFound),
 )
 async def add_risk_list_item(
-    name: str, body: ListItemCreate, deps: DepsDep, *, actor: Actor = require(Permission.RISK_RULES), command: MayRepeat
+    name: str,
+    body: RiskListItemCreate,
+    deps: DepsDep,
+    *,
+    actor: Actor = require(Permission.RISK_RULES),
+    command: MayRepeat,
 ) -> Response:
     """Put an entity on the allow list or the block list until `ends_at`.
 

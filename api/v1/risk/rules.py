@@ -14,14 +14,14 @@ from api.idempotency import Command, MayRepeat
 from api.metadata import PreconditionDep, required_precondition
 from api.routing import Resource
 from api.v1.risk.schemas import (
-    BacktestCreate,
-    BacktestView,
+    RiskBacktestCreate,
+    RiskBacktestView,
+    RiskRuleActivate,
+    RiskRuleCreate,
     RiskRuleHistoryView,
     RiskRulesView,
     RiskRuleView,
-    RuleActivate,
-    RuleCreate,
-    RuleWrite,
+    RiskRuleWrite,
 )
 from domain.common import errors as refusals
 from domain.common.access import Actor, Permission
@@ -57,7 +57,7 @@ async def list_risk_rules(deps: DepsDep, actor: Actor = require(Permission.RISK_
     responses=errors(refusals.RiskRuleInvalid, refusals.RiskRuleExists, refusals.RiskTooManyRules),
 )
 async def create_risk_rule(
-    body: RuleCreate, deps: DepsDep, *, actor: Actor = require(Permission.RISK_RULES), command: MayRepeat
+    body: RiskRuleCreate, deps: DepsDep, *, actor: Actor = require(Permission.RISK_RULES), command: MayRepeat
 ) -> Response:
     """Add a rule that is off or in shadow. Activate it to switch it on."""
     async with command, deps.database.platform() as session:
@@ -87,7 +87,7 @@ async def get_risk_rule(
 @router.put("/risk/rules/{name}", response_model=RiskRuleView, responses=errors(NotFound, refusals.RiskRuleInvalid))
 async def change_risk_rule(
     name: str,
-    body: RuleWrite,
+    body: RiskRuleWrite,
     deps: DepsDep,
     expected: PreconditionDep,
     *,
@@ -120,7 +120,12 @@ async def change_risk_rule(
     responses=errors(NotFound, PreconditionFailed, refusals.ApprovalRequired, refusals.ApprovalSameOperator),
 )
 async def activate_risk_rule(
-    name: str, body: RuleActivate, deps: DepsDep, *, actor: Actor = require(Permission.RISK_RULES), command: MayRepeat
+    name: str,
+    body: RiskRuleActivate,
+    deps: DepsDep,
+    *,
+    actor: Actor = require(Permission.RISK_RULES),
+    command: MayRepeat,
 ) -> Response:
     """Change a rule's mode; this is a new version.
 
@@ -159,11 +164,16 @@ async def _by_two(deps: Deps, actor: Actor, command: Command, name: str, version
 
 @router.post(
     "/risk/rules/{name}/backtest",
-    response_model=BacktestView,
+    response_model=RiskBacktestView,
     responses=errors(NotFound, refusals.RiskRuleInvalid, refusals.RateLimited),
 )
 async def backtest_risk_rule(
-    name: str, body: BacktestCreate, deps: DepsDep, *, actor: Actor = require(Permission.RISK_RULES), command: MayRepeat
+    name: str,
+    body: RiskBacktestCreate,
+    deps: DepsDep,
+    *,
+    actor: Actor = require(Permission.RISK_RULES),
+    command: MayRepeat,
 ) -> Response:
     """Test a rule over stored decisions, with the facts that they saw. Nothing changes.
 
@@ -178,4 +188,4 @@ async def backtest_risk_rule(
                 rule = replace(rule, expression=body.expression)
             found = await backtest.run(session, rule, compile_rule, body.since, body.until)
         version = None if body.expression is not None else rule.version
-        return command.answer(BacktestView.of(rule, version, found, deps.risk.settings.price.currency))
+        return command.answer(RiskBacktestView.of(rule, version, found, deps.risk.settings.price.currency))

@@ -28,6 +28,8 @@ from models.risk.rule import RiskListItem, RiskRule
 
 #: An expression is checked by `domain.risk.rule.check`, which refuses a long one with its own code.
 Expression = Annotated[str, StringConstraints(min_length=1, max_length=10_000)]
+#: Another `Mode` is a schema of usage.
+AnyMode = Literal[Mode.OFF, Mode.SHADOW, Mode.ON]
 _RULE: dict[str, Any] = {
     "points": ["payment", "topup"],
     "expression": "address_declined_1h >= 5 && organization_age_hours < 24",
@@ -39,7 +41,7 @@ _RULE: dict[str, Any] = {
 Points = Annotated[list[Point], Field(min_length=1, max_length=len(Point))]
 
 
-class RuleWrite(RequestModel):
+class RiskRuleWrite(RequestModel):
     """A rule against fraud. It counts once it is activated."""
 
     model_config = example(**_RULE)
@@ -64,12 +66,12 @@ class RuleWrite(RequestModel):
             expression=self.expression,
             action=self.action,
             priority=self.priority,
-            mode=Mode(self.mode),
+            mode=self.mode,
             sentence=self.sentence,
         )
 
 
-class RuleCreate(RuleWrite):
+class RiskRuleCreate(RiskRuleWrite):
     """A new rule against fraud."""
 
     model_config = example(name="new_and_declined", **_RULE)
@@ -77,12 +79,12 @@ class RuleCreate(RuleWrite):
     name: Annotated[str, StringConstraints(pattern=rf"^{NAME.pattern}$")]
 
 
-class RuleActivate(RequestModel):
+class RiskRuleActivate(RequestModel):
     """A change of a rule's mode."""
 
     model_config = example(mode="on", version=1)
 
-    mode: Mode
+    mode: AnyMode
     version: Annotated[Whole, Field(ge=0, le=2**31 - 1)] = Field(
         description="The current version, as you have read it."
     )
@@ -97,7 +99,7 @@ class RiskRuleView(ResponseModel):
     expression: str
     action: Outcome
     priority: int
-    mode: Mode
+    mode: AnyMode
     sentence: str
     created_by: str | None = Field(description="Null for a default.")
     created_at: datetime | None = Field(description="Null for a default.")
@@ -131,7 +133,7 @@ class RiskRuleHistoryView(RiskRuleView):
     versions: list[RiskRuleView] = Field(description="Newest first, at most 100.")
 
 
-class BacktestCreate(RequestModel):
+class RiskBacktestCreate(RequestModel):
     """A backtest of a rule. Without `version` and `expression` it tests the current version."""
 
     model_config = example(**{"from": "2026-01-01T00:00:00Z", "to": "2026-01-31T00:00:00Z"})
@@ -142,7 +144,7 @@ class BacktestCreate(RequestModel):
     until: Moment = Field(alias="to", description="At most 90 days later.")
 
     @model_validator(mode="after")
-    def _one(self) -> "BacktestCreate":
+    def _one(self) -> "RiskBacktestCreate":
         if self.version is not None and self.expression is not None:
             raise ValueError("Send version or expression, not both.")
         return self
@@ -155,14 +157,14 @@ class RiskMoneyView(ResponseModel):
     amount: Exact
 
 
-class AffectedOrganizationView(ResponseModel):
+class RiskAffectedView(ResponseModel):
     """An organization, and how many of its acts would have another outcome."""
 
     organization_id: str
     decisions: int
 
 
-class LabelCountsView(ResponseModel):
+class RiskLabelCountsView(ResponseModel):
     """Decisions by their label."""
 
     fraud: int
@@ -170,7 +172,7 @@ class LabelCountsView(ResponseModel):
     unknown: int
 
 
-class BacktestView(ResponseModel):
+class RiskBacktestView(ResponseModel):
     """What a rule would have done to stored decisions, with the facts that they saw.
 
     Organizations, money, labels and samples are those of the changed decisions.
@@ -187,14 +189,14 @@ class BacktestView(ResponseModel):
     newly_stopped: int = Field(description="Acts that took place and would have been reviewed or blocked.")
     newly_allowed: int = Field(description="Acts that were reviewed or blocked and would have taken place.")
     organizations: int
-    most_affected: list[AffectedOrganizationView] = Field(description="The 20 with most changed decisions.")
+    most_affected: list[RiskAffectedView] = Field(description="The 20 with most changed decisions.")
     value: list[RiskMoneyView] = Field(description="The money of the changed decisions.")
-    labels: LabelCountsView
+    labels: RiskLabelCountsView
     samples: list[str] = Field(description="Ids of the 20 newest changed decisions.")
     needs_two_operators: bool = Field(description="Whether such an effect takes two operators to switch on.")
 
     @classmethod
-    def of(cls, rule: Rule, version: int | None, found: Backtest, credits_in: str) -> "BacktestView":
+    def of(cls, rule: Rule, version: int | None, found: Backtest, credits_in: str) -> "RiskBacktestView":
         """Return the view of a backtest; credits were valued in `credits_in`."""
         value: dict[str, int] = {}
         for currency, minor in found.value_minor.items():
@@ -213,14 +215,13 @@ class BacktestView(ResponseModel):
             newly_allowed=found.newly_allowed,
             organizations=len(found.organizations),
             most_affected=[
-                AffectedOrganizationView(organization_id=org_id, decisions=number)
-                for org_id, number in found.most_affected()
+                RiskAffectedView(organization_id=org_id, decisions=number) for org_id, number in found.most_affected()
             ],
             value=[
                 RiskMoneyView(currency=currency, amount=format_amount(minor, currency))
                 for currency, minor in sorted(value.items())
             ],
-            labels=LabelCountsView(
+            labels=RiskLabelCountsView(
                 **{label.value: found.labels[label] for label in Label},
                 unknown=found.changed - sum(found.labels.values()),
             ),
@@ -236,7 +237,7 @@ class RiskEntity(RequestModel):
     value: SearchText
 
 
-class ListItemCreate(RequestModel):
+class RiskListItemCreate(RequestModel):
     """An entity that is always allowed or blocked until `ends_at`."""
 
     model_config = example(
@@ -332,7 +333,7 @@ class RiskFactView(ResponseModel):
     sentence: str
 
 
-class ScoreReasonView(ResponseModel):
+class RiskScoreReasonView(ResponseModel):
     """A fact that moved a score."""
 
     sentence: str
@@ -344,7 +345,7 @@ class RiskScoreView(ResponseModel):
 
     version: int
     score_e4: int = Field(description="The probability of fraud, in ten-thousandths.")
-    reasons: list[ScoreReasonView]
+    reasons: list[RiskScoreReasonView]
 
 
 class RiskSeenView(ResponseModel):
@@ -376,7 +377,7 @@ class RiskDecisionDetailsView(RiskDecisionView):
         return cls(**_shown(row, credits_in, is_reduced), details=None if is_reduced else RiskSeenView.of(row))
 
 
-class LabelCreate(RequestModel):
+class RiskLabelCreate(RequestModel):
     """What a decision turned out to be."""
 
     model_config = example(decision_id="rsd_01kar6h2d8e4wvq3r5s7t9x001", label="fraud")
@@ -385,7 +386,7 @@ class LabelCreate(RequestModel):
     label: Label
 
 
-class EvaluateCreate(RequestModel):
+class RiskEvaluateCreate(RequestModel):
     """An event on the platform that is decided, such as a sign-up."""
 
     model_config = example(event="signup", subject="user-4711", device="dGhpcyBkZXZpY2U", address="203.0.113.7")
@@ -399,7 +400,7 @@ class EvaluateCreate(RequestModel):
     mail: EmailAddress | None = Field(default=None, description="Only its domain is used.")
 
 
-class EvaluationView(ResponseModel):
+class RiskEvaluationView(ResponseModel):
     """The outcome of an event, on which the platform acts."""
 
     decision_id: str
