@@ -1,0 +1,1 @@
+"""Detectors of fraud, and cases."""
