@@ -36,6 +36,7 @@ from workflows.common.sweeps import (
     InvoiceSweepWorkflow,
     PaymentSweepWorkflow,
     PayoutSweepWorkflow,
+    RiskCaseSweepWorkflow,
     RotationSweepWorkflow,
     SubscriptionSweepWorkflow,
 )
@@ -58,7 +59,11 @@ from workflows.payments.provider_event import ProviderEventWorkflow
 from workflows.payouts.payout import PayoutWorkflow
 from workflows.reputation.reputation_decay import ReputationDecayWorkflow
 from workflows.returns.allocation import AllocationWorkflow
+<<<<<<< HEAD
 from workflows.risk.night import RiskNightWorkflow, RiskSweepWorkflow
+=======
+from workflows.risk.case import RiskCaseWorkflow
+>>>>>>> wt/cases
 from workflows.secrets.access_seal import SecretAccessSealWorkflow
 from workflows.secrets.rotation import RotationWorkflow
 from workflows.usage.usage_charges import UsageChargesWorkflow
@@ -91,6 +96,7 @@ WORKFLOWS = (
     PaymentSweepWorkflow,
     PaymentWorkflow,
     PayoutSweepWorkflow,
+    RiskCaseSweepWorkflow,
     EarningsRecoveryWorkflow,
     ScheduledPayoutsWorkflow,
     PayoutWorkflow,
@@ -107,8 +113,12 @@ WORKFLOWS = (
     ReportWorkflow,
     ReputationDecayWorkflow,
     RevenueRecognitionWorkflow,
+<<<<<<< HEAD
     RiskNightWorkflow,
     RiskSweepWorkflow,
+=======
+    RiskCaseWorkflow,
+>>>>>>> wt/cases
     RotationSweepWorkflow,
     RotationWorkflow,
     AccountingDaysWorkflow,

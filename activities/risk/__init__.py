@@ -1,1 +1,1 @@
-"""Detectors of fraud, and cases."""
+"""Activities of cases of suspected fraud."""

@@ -1,1 +1,1 @@
-"""Detectors of fraud, and cases."""
+"""Messages of decisions against fraud and of their cases."""

@@ -9,16 +9,18 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from domain.common.agenda import Wait
-from domain.common.approval import require_second_operator
+from domain.common.approval import content_above, require_second_operator
 from domain.common.errors import (
     ApprovalSameOperator,
+    Invalid,
     RiskCaseDecided,
     RiskOwnOrganization,
     RiskSameOperator,
     WrongRiskCaseState,
 )
-from domain.common.text import as_markdown, rfc3339
-from domain.risk.act import Point
+from domain.common.money import Amounts
+from domain.common.text import as_markdown, is_storable, rfc3339
+from domain.risk.act import EntityKind, Point
 from domain.risk.rule import ListName
 
 
@@ -332,6 +334,25 @@ def appeal(case: Case, now: datetime, *, actor: str, text: str) -> CaseOutcome:
         )
     after = replace(case, status=S.APPEALED, appeal=text, appealed_at=now, is_overdue=False)
     return CaseOutcome(case=after, event="appealed", actor=actor, details={"appeal": text})
+
+
+def require_entity(text: str) -> None:
+    """Refuse what is not the stored form of an entity, `kind:value`.
+
+    Raises:
+        Invalid: it is not.
+    """
+    kind, _, value = text.partition(":")
+    if kind not in set(EntityKind) or not value or len(text) > 200 or not is_storable(text):
+        raise Invalid("An entity is listed as kind:value, as a decision has it.", extra={"field": "entries"})
+
+
+def content_to_approve(
+    case: Case, result: CaseResult | None, above: Amounts | None, currency: str
+) -> dict[str, object] | None:
+    """Return what two operators approve of a decision; None if the money at stake is not above the setting."""
+    content = content_above(above, case.value_minor, currency)
+    return None if content is None else {**content, "result": result}
 
 
 def check_decider(case: Case, by: Decider, first: Decider | None) -> None:

@@ -17,20 +17,23 @@ from domain.risk.case import (
     CaseKind,
     CaseOutcome,
     CaseResult,
+    Decider,
     HoldKind,
     NewHold,
+    check_decider,
     reason_class,
     with_receipt,
 )
 from repositories.messages import alert, event as outbox
 from repositories.risk import case as cases
-from repositories.tenants import audit
+from repositories.tenants import api_key as keys, audit
 from runtime.identity import new_id
 
 #: The actor of events of decisions and detectors.
 DETECTOR = "risk"
 #: The alert of a case that waits for a decision. Subject: the case.
 OVERDUE = "risk.case_overdue"
+NO_DECISION = "There is no such decision."
 _LABELS = {CaseResult.RELEASE: "legitimate", CaseResult.REFUSE: "fraud"}
 
 
@@ -114,7 +117,7 @@ async def open_case(
 
 
 async def open_appeal(
-    session: AsyncSession, actor: Actor, org_id: str, decision_id: str, text: str, at: datetime
+    session: AsyncSession, actor: Actor, org_id: str, decision_id: str, text: str, *, command_id: str, at: datetime
 ) -> Case:
     """Open the case of an organization's appeal against a decision that blocked its act, once.
 
@@ -126,8 +129,11 @@ async def open_appeal(
     """
     decision = await cases.blocked_decision(session, decision_id, org_id)
     if decision is None:
-        raise NotFound("There is no such decision.")
+        raise NotFound(NO_DECISION)
     if decision.case_id is not None:
+        row = await cases.appeal_of(session, decision_id)
+        if row is not None and await cases.has_done(session, row.id, command_id):
+            return cases.state_of(row)
         raise WrongRiskCaseState(
             "This decision has a case already. Appeal the case.", extra={"case_id": decision.case_id}
         )
@@ -147,7 +153,8 @@ async def open_appeal(
         opened_at=at,
     )
     # The lock of the decision lets one appeal pass.
-    await _create(session, case, {"decision_id": decision_id, "appeal": text}, actor.qualified())
+    details = {"decision_id": decision_id, "appeal": text}
+    await _create(session, case, details, actor=actor.qualified(), command_id=command_id)
     await cases.attach(session, decision_id, case.case_id)
     await audit.record(session, actor, "risk.appeal", case.case_id, {"decision_id": decision_id}, org_id)
     return case
@@ -157,12 +164,38 @@ def _earnings_of(org_id: str) -> NewHold:
     return NewHold(kind=HoldKind.EARNINGS, subject=org_id, org_id=org_id)
 
 
-async def _create(session: AsyncSession, case: Case, details: Mapping[str, object], actor: str = DETECTOR) -> bool:
-    described = {"why": case.why, **details}
-    if not await cases.create(session, case, command_id=f"open:{case.case_id}", actor=actor, details=described):
+async def _create(
+    session: AsyncSession,
+    case: Case,
+    details: Mapping[str, object],
+    *,
+    actor: str = DETECTOR,
+    command_id: str | None = None,
+) -> bool:
+    by = command_id or f"open:{case.case_id}"
+    if not await cases.create(session, case, command_id=by, actor=actor, details={"why": case.why, **details}):
         return False
     await outbox.record(session, case_events(case, "opened", case.opened_at))
     return True
+
+
+async def require_decider(session: AsyncSession, case: Case, actor: Actor) -> None:
+    """Refuse an operator who may not decide a case, see `domain.risk.case.check_decider`. Needs the platform's session.
+
+    Raises:
+        RiskOwnOrganization, RiskSameOperator: see there.
+    """
+    ruling = case.ruling
+    first = None
+    if ruling is not None and ruling.by != TIMER:
+        first = await _decider(session, ruling.by, None, ruling.key_id)
+    check_decider(case, await _decider(session, actor.qualified(), actor.org_id, actor.key_id), first)
+
+
+async def _decider(session: AsyncSession, name: str, org_id: str | None, key_id: str | None) -> Decider:
+    origin = await keys.key_origin(session, key_id)
+    line, key_at = (frozenset[str](), None) if origin is None else (origin.line, origin.at)
+    return Decider(name=name, org_id=org_id, line=line, key_at=key_at)
 
 
 async def take_effect(

@@ -1,1 +1,1 @@
-"""Detectors of fraud, and cases."""
+"""Workflows of cases of suspected fraud."""
