@@ -67,11 +67,8 @@ from activities.payouts.recovery import RecoveryActivities
 from activities.payouts.statement import StatementActivities
 from activities.reputation.reputation import ReputationActivities
 from activities.returns.allocation import AllocationActivities
-<<<<<<< HEAD
-from activities.risk.night import RiskNightActivities
-=======
 from activities.risk.case import RiskCaseActivities
->>>>>>> wt/cases
+from activities.risk.night import RiskNightActivities
 from activities.secrets.access import SecretAccessActivities
 from activities.secrets.rotation import RotationActivities
 from activities.usage.usage import Metering, UsageActivities
@@ -264,16 +261,13 @@ def make_worker(
                 database, client, run_query, late=settings.report_late, templates=settings.document_templates
             ),
             RevenueActivities(database),
-<<<<<<< HEAD
             RiskNightActivities(database, settings.price_of_credits),
-=======
             RiskCaseActivities(
                 database,
                 two_above=settings.two_operators_above,
                 currency=settings.price_of_credits.currency,
                 sealed_signals=sealed_signals,
             ),
->>>>>>> wt/cases
             rotations,
             ReputationActivities(
                 database, enabled=settings.nightly_reputation_update_enabled, rate_e4=settings.reputation_rate_e4

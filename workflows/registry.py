@@ -59,11 +59,8 @@ from workflows.payments.provider_event import ProviderEventWorkflow
 from workflows.payouts.payout import PayoutWorkflow
 from workflows.reputation.reputation_decay import ReputationDecayWorkflow
 from workflows.returns.allocation import AllocationWorkflow
-<<<<<<< HEAD
-from workflows.risk.night import RiskNightWorkflow, RiskSweepWorkflow
-=======
 from workflows.risk.case import RiskCaseWorkflow
->>>>>>> wt/cases
+from workflows.risk.night import RiskNightWorkflow, RiskSweepWorkflow
 from workflows.secrets.access_seal import SecretAccessSealWorkflow
 from workflows.secrets.rotation import RotationWorkflow
 from workflows.usage.usage_charges import UsageChargesWorkflow
@@ -113,12 +110,9 @@ WORKFLOWS = (
     ReportWorkflow,
     ReputationDecayWorkflow,
     RevenueRecognitionWorkflow,
-<<<<<<< HEAD
     RiskNightWorkflow,
     RiskSweepWorkflow,
-=======
     RiskCaseWorkflow,
->>>>>>> wt/cases
     RotationSweepWorkflow,
     RotationWorkflow,
     AccountingDaysWorkflow,
