@@ -69,6 +69,7 @@ from activities.reputation.reputation import ReputationActivities
 from activities.returns.allocation import AllocationActivities
 from activities.risk.outcomes import RiskOutcomeActivities
 from activities.risk.case import RiskCaseActivities
+from activities.risk.night import RiskNightActivities
 from activities.secrets.access import SecretAccessActivities
 from activities.secrets.rotation import RotationActivities
 from activities.usage.usage import Metering, UsageActivities
@@ -268,6 +269,7 @@ def make_worker(
             ),
             RevenueActivities(database),
             RiskOutcomeActivities(database, settings.risk_settings),
+            RiskNightActivities(database, settings.price_of_credits),
             RiskCaseActivities(
                 database,
                 two_above=settings.two_operators_above,

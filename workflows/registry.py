@@ -62,6 +62,7 @@ from workflows.payouts.payout import PayoutWorkflow
 from workflows.reputation.reputation_decay import ReputationDecayWorkflow
 from workflows.returns.allocation import AllocationWorkflow
 from workflows.risk.case import RiskCaseWorkflow
+from workflows.risk.night import RiskNightWorkflow, RiskSweepWorkflow
 from workflows.secrets.access_seal import SecretAccessSealWorkflow
 from workflows.secrets.rotation import RotationWorkflow
 from workflows.usage.usage_charges import UsageChargesWorkflow
@@ -113,6 +114,8 @@ WORKFLOWS = (
     RevenueRecognitionWorkflow,
     RiskOutcomesWorkflow,
     RiskRetentionWorkflow,
+    RiskNightWorkflow,
+    RiskSweepWorkflow,
     RiskCaseWorkflow,
     RotationSweepWorkflow,
     RotationWorkflow,
