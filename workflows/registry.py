@@ -58,6 +58,7 @@ from workflows.payments.provider_event import ProviderEventWorkflow
 from workflows.payouts.payout import PayoutWorkflow
 from workflows.reputation.reputation_decay import ReputationDecayWorkflow
 from workflows.returns.allocation import AllocationWorkflow
+from workflows.risk.training import RiskTrainingWorkflow
 from workflows.secrets.access_seal import SecretAccessSealWorkflow
 from workflows.secrets.rotation import RotationWorkflow
 from workflows.usage.usage_charges import UsageChargesWorkflow
@@ -106,6 +107,7 @@ WORKFLOWS = (
     ReportWorkflow,
     ReputationDecayWorkflow,
     RevenueRecognitionWorkflow,
+    RiskTrainingWorkflow,
     RotationSweepWorkflow,
     RotationWorkflow,
     AccountingDaysWorkflow,

@@ -80,6 +80,7 @@ from api.v1.reputation.endpoints import router as reputation
 from api.v1.reputation.levels import router as reputation_levels
 from api.v1.results.endpoints import router as results
 from api.v1.revenue.endpoints import router as revenue
+from api.v1.risk.models import router as risk_models
 from api.v1.routing.endpoints import router as routing
 from api.v1.search.endpoints import router as search
 from api.v1.secrets.endpoints import router as secrets
@@ -198,6 +199,7 @@ ROUTERS: tuple[Resource, ...] = (
     approvals,
     pricing_rules,
     reconciliation,
+    risk_models,
     accounting,
     exports,
     reputation,
