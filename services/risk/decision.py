@@ -20,8 +20,6 @@ from domain.risk.case import CaseResult
 from domain.risk.facts import COUNTED, COUNTED_KINDS, Counter, Facts
 from domain.risk.policy import RiskSettings
 from domain.risk.rule import UNAVAILABLE, Compile, Compiled, Decision, compiled, decide as decide_by_rules
-from domain.risk.score import Model, Score, evaluate, model_of
-from domain.risk.rule import Compile, Compiled, Decision, compiled, decide as decide_by_rules
 from domain.risk.score import Model, Score, evaluate, model_of, stored
 from repositories.messages import alert
 from repositories.risk import decision as decisions, model as models, rule as rules
