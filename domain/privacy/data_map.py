@@ -104,11 +104,11 @@ NAMES: Mapping[Category, str] = {
     ),
     FREE_TEXT: (
         "adjustments alternative_action alternatives answer appeal body categories_allowed categories_refused charge "
-        "command comment content crypto data decision declined definition delivery description detail details ended_why "
-        "events evidence external_id extra failure item label mail milestone milestones next_definition note "
-        "offered_evidence package path paths payload policy problem purpose_gone question receipt receipts "
-        "redirect_url refused resolution_note resume return_url sentence settings settles slug state summary template text title "
-        "unknown uri url value vendor vendors_allowed vendors_refused void why words"
+        "command comment content crypto data decision declined definition delivery description detail details "
+        "ended_why events evidence external_id extra failure item label mail milestone milestones next_definition "
+        "note offered_evidence package path paths payload policy problem purpose_gone question receipt receipts "
+        "redirect_url refused resolution_note resume return_url sentence settings settles slug state summary template "
+        "text title unknown uri url value vendor vendors_allowed vendors_refused void why words"
     ),
     NETWORK: "method address browser host",
     FINANCIAL: (

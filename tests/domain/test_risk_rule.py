@@ -92,7 +92,7 @@ def test_decision_is_that_of_the_written_order(drawn: list[Drawn], seen: dict[st
         for number, (expression, action, priority, mode) in enumerate(drawn)
         if holds(expression, seen)
     )
-    on = {}
+    on: dict[str, tuple[str, str | None]] = {}
     for _, name, action, mode in matching:
         if mode is ON:
             on.setdefault(action.value, (action.value, name))
@@ -198,7 +198,7 @@ def test_defaults_compile_and_name_no_more_than_they_use():
 
 def decided(number: int, outcome: Outcome = Outcome.ALLOW, rule: str | None = None, **more: object) -> Decided:
     given = {"org_id": f"org_{number % 3}", "currency": "USD", "value_minor": 100, "label": None, **more}
-    return Decided(decision_id=f"rsd_{number:04}", outcome=outcome, rule=rule, facts={"amount": number}, **given)  # type: ignore[arg-type]
+    return Decided(decision_id=f"rsd_{number:04}", outcome=outcome, rule=rule, facts={"amount": number}, **given)
 
 
 def test_backtest_counts_what_would_have_had_another_outcome():
