@@ -114,7 +114,7 @@ def anomaly(
         group=agent_id,
         org_ids=(org_id,),
         why=f"The score of {agent_id} moved by {moved_e6} millionths in a night, "
-        f"{'out of' if is_sudden else 'within'} its interval; {new_praise} of {praise} good ratings are of new organizations.",
+        f"{'out of' if is_sudden else 'within'} its interval; {new_praise} of {praise} good ratings are of newcomers.",
         holds=(NewHold(kind=HoldKind.SCORE, subject=agent_id, org_id=org_id),),
         evidence={"moved_e6": moved_e6, "is_sudden": is_sudden, "praise": praise, "new_praise": new_praise},
     )
