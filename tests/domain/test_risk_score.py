@@ -9,7 +9,7 @@ from domain.risk.facts import FACTS
 from domain.risk.score import Model, Score, Tree, evaluate, inputs, log_odds, model_of, stored
 from providers import boosting
 
-FEATURES = [(name, "") for name, fact in FACTS.items() if fact.kind is int][:150] + [("point", "payment")]
+FEATURES = [*[(name, "") for name, fact in FACTS.items() if fact.kind is int][:150], ("point", "payment")]
 WIDE = 2**24
 
 
@@ -31,7 +31,10 @@ def test_walk_equals_the_library_to_the_last_bit(monkeypatch: pytest.MonkeyPatch
     seeded = random.Random(67)
     known = [facts_of(seeded) for _ in range(800)]
     odd = [any(isinstance(value, int) and value > WIDE + 18 for value in facts.values()) for facts in known]
-    labels = [is_odd or facts.get("amount", 0) > 5_000 or seeded.randrange(9) == 0 for is_odd, facts in zip(odd, known)]
+    labels = [
+        is_odd or int(facts.get("amount", 0)) > 5_000 or seeded.randrange(9) == 0
+        for is_odd, facts in zip(odd, known, strict=True)
+    ]
     rows = array("f")
     for facts in known:
         rows.extend(inputs(FEATURES, facts))
