@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 
 import pytest
+from temporalio.client import WorkflowHistory
 
 from contracts.common.batch import BatchProgress
 from domain.messages.events import Event
@@ -27,16 +28,17 @@ async def test_events_are_counted_page_by_page_once_and_deleted_a_day_later(stag
         async with stage.database.platform_statement() as connection:
             return int(await connection.fetchval(_SUM, f"organization:{org_id}"))
 
-    async def run(of, history: str) -> None:
+    async def run(of) -> WorkflowHistory:
         start = BatchProgress(limit=2, now=datetime(2025, 1, 3, tzinfo=UTC))
         handle = await stage.client.start_workflow(of.run, start, id=new_id("batch"), task_queue="bursar")
         await handle.result()
-        await replay_and_keep(await handle.fetch_history(), history)
+        history: WorkflowHistory = await handle.fetch_history()
+        return history
 
     # Whatever transaction of the server is open just now holds it back.
     while await counted() < 5:
-        await run(RiskOutcomesWorkflow, "risk-outcomes/completed")
-    await run(RiskOutcomesWorkflow, "risk-outcomes/completed")
+        await run(RiskOutcomesWorkflow)
+    await replay_and_keep(await run(RiskOutcomesWorkflow), "risk-outcomes/completed")
     assert await counted() == 5
-    await run(RiskRetentionWorkflow, "risk-retention/completed")
+    await replay_and_keep(await run(RiskRetentionWorkflow), "risk-retention/completed")
     assert await counted() == 0
