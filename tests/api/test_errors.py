@@ -266,6 +266,7 @@ KINDS = (
     "payment",
     "payout",
     "purchase_order",
+    "risk_case",
     "secret",
     "webhook_endpoint",
 )
