@@ -286,7 +286,6 @@ async def test_unanswered_case_goes_on_and_a_refusal_holds_until_its_appeal_is_o
     assert (await pass_to_the_end(stage.env, made.handle)).status == "closed"
     closed = (await made.timeline())[-1]
     assert closed.at >= ruling.at + APPEAL_WITHIN
-    await replay_and_keep(await made.handle.fetch_history(), "risk-case/refused")
 
 
 async def test_appeal_that_nobody_decides_leaves_the_decision(stage: Stage) -> None:
