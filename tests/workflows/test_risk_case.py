@@ -110,7 +110,8 @@ async def test_held_act_passes_after_its_party_answered_and_the_case_was_release
     assert (seen["file"], seen["kind"], seen["value"], seen["assigned_to"]) == (None, None, None, None)
     refused(await shop.operator.post(f"{path}/answer", {"answer": "For us."}), 403, "auth.forbidden")
     assert good(await shop.payer.post(f"{path}/answer", {"answer": "For the game."}))["status"] == "assigned"
-    shown = good(await decide(shop.operator, case_id, "release"))
+    refused(await decide(shop.operator, case_id, "release", value="200.00"), 409, "risk.case_changed")
+    shown = good(await decide(shop.operator, case_id, "release", value="500.00"))
     assert (shown["result"], shown["value"]) == ("release", "500.00")
     kinds = [each["kind"] for each in shown["file"]["timeline"]]
     assert [each for each in kinds if each not in {"queued", "closed"}] == [
