@@ -43,6 +43,7 @@ class ApprovalAction(StrEnum):
     COMMISSION = "contract.commission"
     RISK_RULE = "risk.rule"
     EARNINGS_WAIVE = "earnings.waive"
+    RISK_DECISION = "risk.decide"
 
 
 def content_above(setting: Amounts | None, amount_minor: int, currency: str) -> dict[str, object] | None:
