@@ -38,7 +38,7 @@ INSIDE_E4, HELD_INSIDE_E4, HELD_SCORE_E4 = 5_000, 8_000, 24_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """What a detector found: the case to open.
+    """Case to open for what a detector found.
 
     Attributes:
         group: an organization, or the name of a group.
@@ -155,7 +155,7 @@ def sybil(cluster: tuple[str, ...], ratings: int, bonuses: int) -> Finding | Non
 
 @dataclass(slots=True)
 class Conduct:
-    """What an organization delivered within the window."""
+    """Deliveries of an organization within the window."""
 
     fast: int = 0
     delivered: int = 0
