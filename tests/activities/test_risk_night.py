@@ -88,7 +88,7 @@ class World:
 
     async def detect(self, detector: str, now: datetime = NOW) -> DetectFraudResult:
         work = RiskNightActivities(self.database, CreditPrice(price=Decimal("0.10"), currency="USD"))
-        return await ActivityEnvironment().run(work.detect, DetectFraud(detector=detector, now=now))
+        return await ActivityEnvironment().run(work.detect, DetectFraud(kind=detector, now=now))
 
     async def sweep(self, now: datetime) -> DetectFraudResult:
         work = RiskNightActivities(self.database, CreditPrice(price=Decimal("0.10"), currency="USD"))
