@@ -65,11 +65,6 @@ def lowest_share_e4(count: int, of: int) -> int:
     return max(0, math.floor(low / (1 + spread) * WHOLE_E4))
 
 
-def percent(share_e4: int) -> str:
-    """Format a share for people."""
-    return f"{share_e4 / 100:.0f}%"
-
-
 def is_above_peers(count: int, of: int, peers: int, peers_of: int) -> bool:
     """Return whether a share is surely three times that of the platform without it, and not small."""
     rest = max(1, peers_of - of)
@@ -133,7 +128,7 @@ def ring_case(ring: Ring, *, money: bool) -> Finding | None:
         org_ids=ring.members,
         value_minor=ring.closed_flow if money else 0,
         why=f"{what} among {len(ring.members)} organizations in {ring.closed} directions; each does at least "
-        f"{percent(ring.inside_e4)} of its business inside.",
+        f"{ring.inside_e4 // 100}% of its business inside.",
         holds=tuple(NewHold(kind=HoldKind.EARNINGS, subject=org_id, org_id=org_id) for org_id in held),
         evidence={"closed": ring.closed, "inside_e4": ring.inside_e4, "score_e4": ring.score_e4, "money": money},
     )
