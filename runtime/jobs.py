@@ -76,6 +76,7 @@ SCHEDULES = [
     _job("invoice-sweep", _every(minutes=5), "Starts the runs of invoices that have none"),
     _job("report-sweep", _every(minutes=5), "Starts the runs of reports that are due"),
     _job("payout-sweep", _every(minutes=5), "Starts the runs of payouts that have none"),
+    _job("risk-case-sweep", _every(minutes=5), "Starts the runs of cases of suspected fraud that have none"),
     _job(
         "scheduled-payouts",
         _every(hours=1),
@@ -105,6 +106,15 @@ SCHEDULES = [
         run_timeout=timedelta(hours=22),
         catch_up_within=timedelta(hours=20),
     ),
+    # After the night of the scores, whose changes it reads.
+    _job(
+        "risk-night",
+        _daily(1, 10),
+        "Looks for clusters, rings, junk deliveries, refund abuse and anomalous scores",
+        run_timeout=timedelta(hours=22),
+        catch_up_within=timedelta(hours=20),
+    ),
+    _job("risk-sweep", _every(minutes=5), "Looks for card testing and takeovers"),
     _job(
         "risk-training",
         ScheduleSpec(
@@ -159,6 +169,14 @@ SCHEDULES = [
         args=(UsageSync(back_seconds=172_800),),
         catch_up_within=timedelta(hours=20),
         workflow="usage-sync",
+    ),
+    _job("risk-outcomes", _every(seconds=15), "Counts what follows from acts that were checked against fraud"),
+    _job(
+        "risk-retention",
+        _daily(1, 50),
+        "Deletes counters, decisions and links of checks against fraud whose time is over",
+        run_timeout=timedelta(hours=20),
+        catch_up_within=timedelta(hours=20),
     ),
     _for_a_minute("webhook-dispatch", "Signals idle webhook endpoints when there is something to send"),
     _for_a_minute("notifications", "Sends notifications"),

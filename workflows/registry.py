@@ -13,6 +13,8 @@ from workflows.common.batches import (
     LotExpiryWorkflow,
     MetricSumsWorkflow,
     RevenueRecognitionWorkflow,
+    RiskOutcomesWorkflow,
+    RiskRetentionWorkflow,
     SpendAlertsWorkflow,
     SpendDaysWorkflow,
     UsageMonthsWorkflow,
@@ -36,6 +38,7 @@ from workflows.common.sweeps import (
     InvoiceSweepWorkflow,
     PaymentSweepWorkflow,
     PayoutSweepWorkflow,
+    RiskCaseSweepWorkflow,
     RotationSweepWorkflow,
     SubscriptionSweepWorkflow,
 )
@@ -58,6 +61,8 @@ from workflows.payments.provider_event import ProviderEventWorkflow
 from workflows.payouts.payout import PayoutWorkflow
 from workflows.reputation.reputation_decay import ReputationDecayWorkflow
 from workflows.returns.allocation import AllocationWorkflow
+from workflows.risk.case import RiskCaseWorkflow
+from workflows.risk.night import RiskNightWorkflow, RiskSweepWorkflow
 from workflows.risk.training import RiskTrainingWorkflow
 from workflows.secrets.access_seal import SecretAccessSealWorkflow
 from workflows.secrets.rotation import RotationWorkflow
@@ -91,6 +96,7 @@ WORKFLOWS = (
     PaymentSweepWorkflow,
     PaymentWorkflow,
     PayoutSweepWorkflow,
+    RiskCaseSweepWorkflow,
     EarningsRecoveryWorkflow,
     ScheduledPayoutsWorkflow,
     PayoutWorkflow,
@@ -107,6 +113,11 @@ WORKFLOWS = (
     ReportWorkflow,
     ReputationDecayWorkflow,
     RevenueRecognitionWorkflow,
+    RiskOutcomesWorkflow,
+    RiskRetentionWorkflow,
+    RiskNightWorkflow,
+    RiskSweepWorkflow,
+    RiskCaseWorkflow,
     RiskTrainingWorkflow,
     RotationSweepWorkflow,
     RotationWorkflow,

@@ -1,1 +1,1 @@
-"""Activities against fraud."""
+"""Activities of decisions against fraud: what follows from acts, cases, detectors and models."""

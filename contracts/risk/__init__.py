@@ -1,1 +1,1 @@
-"""Messages of the workflows against fraud."""
+"""Messages of decisions against fraud and of their cases."""

@@ -41,7 +41,9 @@ class ApprovalAction(StrEnum):
     ACTION_COST = "credits.cost"
     PRICING_RULE = "pricing.rule"
     COMMISSION = "contract.commission"
+    RISK_RULE = "risk.rule"
     EARNINGS_WAIVE = "earnings.waive"
+    RISK_DECISION = "risk.decide"
 
 
 def content_above(setting: Amounts | None, amount_minor: int, currency: str) -> dict[str, object] | None:

@@ -15,12 +15,11 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.common.errors import RiskBlocked, RiskInReview
-from domain.common.money import CREDIT
 from domain.risk.act import LINKING, Act, EntityKind, Outcome, Point, Verdict
 from domain.risk.case import CaseResult
 from domain.risk.facts import COUNTED, COUNTED_KINDS, Counter, Facts
 from domain.risk.policy import RiskSettings
-from domain.risk.rule import Compile, Compiled, Decision, compiled, decide as decide_by_rules
+from domain.risk.rule import UNAVAILABLE, Compile, Compiled, Decision, compiled, decide as decide_by_rules
 from domain.risk.score import Model, Score, evaluate, model_of, stored
 from repositories.messages import alert
 from repositories.risk import decision as decisions, model as models, rule as rules
@@ -30,7 +29,6 @@ from services.risk import case as cases
 
 log = structlog.get_logger("bursar.risk")
 
-UNAVAILABLE = "unavailable"
 #: Acts of these outcomes do not take place now.
 STOPPING = frozenset({Outcome.REVIEW, Outcome.BLOCK})
 
@@ -102,10 +100,7 @@ class Risk:
 
     def value_of(self, act: Act) -> int:
         """Return an act's amount in minor units of its currency; credits count at their price."""
-        if act.currency != CREDIT:
-            return act.amount_minor
-        credits_minor, money_minor = self.settings.price.rate()
-        return act.amount_minor * money_minor // credits_minor
+        return self.settings.value_minor(act.amount_minor, act.currency)
 
     async def _judge(
         self,
@@ -116,19 +111,16 @@ class Risk:
         now: datetime,
     ) -> tuple[Facts, tuple[Score | None, Score | None], Decision]:
         """Count the act, gather its facts and decide; by its amount alone if that takes too long."""
-        await connection.execute("SAVEPOINT risk")
         try:
-            async with asyncio.timeout(self.settings.within.total_seconds()):
+            async with decisions.savepoint(connection), asyncio.timeout(self.settings.within.total_seconds()):
                 seen = await self._see(connection, act, entities, now)
                 listed = await decisions.listed(connection, sorted(entities.values()), now)
                 champion, challenger = (None if each is None else evaluate(each, seen) for each in self._models)
                 if champion is not None:
                     seen["model_score"] = champion.score_e4
                 decision = decide_by_rules(self._rules, act.point, seen, listed)
-                await connection.execute("RELEASE SAVEPOINT risk")
             return seen, (champion, challenger), decision
         except _LATE as error:
-            await connection.execute("ROLLBACK TO SAVEPOINT risk")
             log.warning("risk.unavailable", point=act.point.value, error=f"{type(error).__name__}: {error}"[:300])
             above = act.amount_minor > self.settings.review_above.minor(act.currency)
             await alert.raise_alert(

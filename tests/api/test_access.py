@@ -11,10 +11,12 @@ from fastapi import FastAPI
 
 from api.app import create_app
 from domain.common.access import PERMISSIONS, PLATFORM_ROLES, Permission, Role
+from domain.risk.case import CaseKind
 from domain.tenants.token import split_token
 from models.returns.allocation import Allocation
 from runtime.database import Database
 from runtime.identity import new_id
+from services.risk.case import open_case
 from tests.api.conftest import TENANT_ROLES, Caller, NewTenant, Tenant, good, new_key, refused, settings_for
 from tests.api.invoicing import issue
 from tests.api.paying import Written
@@ -42,6 +44,9 @@ RULE = {
     "agent_id": f"agt_{NOBODY}",
     "terms": {"type": "tier", "tier": "free", "multiplier": "1.1"},
 }
+
+#: A rule against fraud that does not compile, so that it is never created.
+RISK_RULE = {"points": ["payment"], "expression": "unknown", "action": "block", "sentence": "a"}
 
 #: Endpoint → what it asks for, and a body that is good as far as the role matters.
 ASKED: dict[tuple[str, str], tuple[Permission, dict[str, Any] | None]] = {
@@ -242,6 +247,26 @@ ASKED: dict[tuple[str, str], tuple[Permission, dict[str, Any] | None]] = {
     ("GET", f"/pricing/rules/prl_{NOBODY}"): (Permission.INSPECT, None),
     ("PUT", f"/pricing/rules/prl_{NOBODY}"): (Permission.OPERATE, RULE),
     ("DELETE", f"/pricing/rules/prl_{NOBODY}"): (Permission.OPERATE, None),
+    ("GET", "/risk/rules"): (Permission.RISK_READ, None),
+    ("POST", "/risk/rules"): (Permission.RISK_RULES, {"name": "a", **RISK_RULE}),
+    ("GET", "/risk/rules/some_rule"): (Permission.RISK_READ, None),
+    ("PUT", "/risk/rules/some_rule"): (Permission.RISK_RULES, RISK_RULE),
+    ("POST", "/risk/rules/some_rule/activate"): (Permission.RISK_RULES, {"mode": "off", "version": 1}),
+    ("POST", "/risk/rules/some_rule/backtest"): (
+        Permission.RISK_RULES,
+        {"from": "2026-01-01T00:00:00Z", "to": "2026-01-02T00:00:00Z"},
+    ),
+    ("GET", "/risk/lists/some_list/items"): (Permission.RISK_READ, None),
+    ("POST", "/risk/lists/some_list/items"): (
+        Permission.RISK_RULES,
+        {"entity": {"kind": "key", "value": "a"}, "reason": "a", "ends_at": TOMORROW},
+    ),
+    ("DELETE", f"/risk/lists/some_list/items/rli_{NOBODY}"): (Permission.RISK_RULES, None),
+    ("POST", "/risk/labels"): (Permission.RISK_DECIDE, {"decision_id": f"rsd_{NOBODY}", "label": "fraud"}),
+    ("POST", "/risk/evaluate"): (
+        Permission.RISK_DECIDE,
+        {"event": "login", "subject": "a", "organization_id": f"org_{NOBODY}"},
+    ),
     ("GET", "/alert-rules/metrics"): (Permission.READ, None),
     ("POST", "/alert-rules"): (
         Permission.MANAGE_ALERT_RULES,
@@ -313,6 +338,9 @@ STAND_INS = {
     "unused-x": "{insight_id}",
     "some_secret": "{path:path}",
     f"sgr_{NOBODY}": "{grant_id}",
+    "some_rule": "{name}",
+    "some_list": "{name}",
+    f"rli_{NOBODY}": "{item_id}",
 }
 
 
@@ -431,6 +459,7 @@ OBJECTS = {
     *(("POST", f"/cards/{{card_id}}/{path}") for path in ("freeze", "unfreeze", "close", "display")),
     ("GET", "/routing/decisions/{decision_id}"),
     ("POST", "/routing/decisions/{decision_id}/outcome"),
+    ("GET", "/risk/decisions/{decision_id}"),
     ("GET", "/revenue/{revenue_id}"),
     *(("POST", f"/revenue/{{revenue_id}}/{path}") for path in ("confirm", "reject", "reverse")),
     ("PUT", "/revenue/{revenue_id}/shares"),
@@ -463,6 +492,10 @@ OBJECTS = {
     ("POST", "/disputes/{dispute_id}/evidence"),
     *(("GET", f"/exports/{{export_id}}{path}") for path in ("", "/files/{number}")),
     *((method, "/webhook-endpoints/{endpoint_id}") for method in ("GET", "PATCH", "DELETE")),
+    ("GET", "/risk/cases/{case_id}"),
+    *(("POST", f"/risk/cases/{{case_id}}/{path}") for path in ("assign", "note", "request-information", "decide")),
+    *(("POST", f"/risk/cases/{{case_id}}/{path}") for path in ("answer", "appeal")),
+    ("POST", "/risk/decisions/{decision_id}/appeal"),
     *(("POST", f"/webhook-endpoints/{{endpoint_id}}/{path}") for path in ("rotate-secret", "test", "replay")),
     *((method, "/alert-rules/{rule_id}") for method in ("GET", "PUT", "DELETE")),
     *((method, "/reports/{report_id}") for method in ("GET", "PUT", "DELETE")),
@@ -514,11 +547,13 @@ OWN_DATA = {
             "/allocations",
             "/trials",
             "/routing/decisions",
+            "/risk/decisions",
             "/secrets",
             "/secrets/grants",
             "/revenue",
             "/budgets",
             "/budgets/prompt-template",
+            "/risk/cases",
         ),
         *("/payment-policies", "/payment-policies/effective", "/free-options", "/purchase-methods"),
         *("/billing/usage", "/billing/usage/logs", "/usage/logs", "/usage/meters"),
@@ -651,6 +686,10 @@ async def foreign(stranger: Tenant, operator: Caller, database: Database) -> dic
     await paid.look()
     moved = good(await stranger.owner.get("/billing/transactions?limit=1"))
     assert paid.payment is not None
+    async with database.platform() as session:
+        case_id = await open_case(
+            *(session, CaseKind.DELIVERY, stranger.org_id, [stranger.org_id], 0, datetime.now(UTC), [], "Hidden.", {})
+        )
     hidden = {"principal": "hidden", "role": "member"}
     return {
         "payment_id": paid.terms.payment_id,
@@ -698,6 +737,7 @@ async def foreign(stranger: Tenant, operator: Caller, database: Database) -> dic
         "transfer_id": moved["data"][0]["id"],
         "session_id": good(await stranger.owner.post("/sessions", {}), 201)["id"],
         "link_id": f"lnk_{NOBODY}",
+        "case_id": case_id,
     }
 
 
@@ -758,6 +798,12 @@ def body_for(method: str, path: str) -> dict[str, Any] | None:
         "give-up": {"at_provider": False, "reason": "x"},
         "credit-notes": {"reason": "x"},
         "collection": {"collection_method": "send_invoice"},
+        "assign": {"operator": "kim"},
+        "note": {"note": "x"},
+        "request-information": {"question": "x"},
+        "answer": {"answer": "x"},
+        "decide": {"result": "release", "reason": "x"},
+        "appeal": {"appeal": "x"},
         "replay": {"from": "2026-03-01T00:00:00Z", "to": "2026-03-02T00:00:00Z"},
     }
     of_path = OF_PURCHASES if path.startswith("/purchase-orders/") else bodies
@@ -896,6 +942,7 @@ BILLING = (
     "/alert-rules",
     "/alert-rules/{rule_id}",
     *("/allocations", "/allocations/{allocation_id}", "/trials"),
+    *("/risk/cases", "/risk/cases/{case_id}"),
     *("/reports", "/reports/{report_id}", "/reports/{report_id}/runs", "/reports/{report_id}/runs/1/file"),
     # Totals of the whole organization.
     "/usage/meters/{meter_id}",
@@ -925,6 +972,7 @@ READ_BY_AGENTS = {
     *("/purchase-orders", "/purchase-orders/{purchase_order_id}"),
     *("/cards", "/cards/{card_id}", "/cards/{card_id}/transactions"),
     *("/routing/decisions", "/routing/decisions/{decision_id}"),
+    "/risk/decisions",
     "/revenue",
     *("/budgets", "/budgets/prompt-template", "/secrets", "/secrets/grants"),
     *("/departments", "/departments/{department_id}", "/projects", "/projects/{slug}", "/projects/deployment/limits"),

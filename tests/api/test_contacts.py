@@ -23,7 +23,8 @@ pytestmark = pytest.mark.db
 BILLING = {"email": "Books@Acme.example", "purposes": ["billing"]}
 
 
-async def test_contacts_are_set_as_a_whole_and_read(tenant: Tenant, operator: Caller) -> None:
+async def test_contacts_are_set_as_a_whole_and_read(new_tenant: NewTenant, operator: Caller) -> None:
+    tenant = await new_tenant("owner", "finance", "auditor")
     path = f"/organizations/{tenant.org_id}/contacts"
     assert good(await tenant.auditor.get(path))["contacts"] == []
     body = {"language": "de", "contacts": [BILLING, {"email": "o@acme.example", "purposes": ["security", "billing"]}]}

@@ -31,7 +31,7 @@ def test_walk_equals_the_library_to_the_last_bit(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(GradientBoostingClassifier, "fit", lambda self, *given: fitted.append(fit(self, *given)))
     seeded = random.Random(67)
     known = [facts_of(seeded) for _ in range(800)]
-    labels = [facts.get("amount", 0) > 5_000 or seeded.randrange(3) == 0 for facts in known]
+    labels = [int(facts.get("amount", 0)) > 5_000 or seeded.randrange(3) == 0 for facts in known]
     rows = array("f")
     for facts in known:
         rows.extend(inputs(FEATURES, facts))

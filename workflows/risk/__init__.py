@@ -1,1 +1,1 @@
-"""Workflows against fraud."""
+"""Workflows of cases of suspected fraud."""
