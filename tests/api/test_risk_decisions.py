@@ -15,7 +15,7 @@ from models.risk.case import RiskCase
 from models.risk.decision import RiskDecision
 from runtime.database import Database
 from runtime.identity import new_id
-from tests.api.conftest import NUMBERS, Caller, NewTenant, Tenant, forget, good, new_key, refused, settings_for
+from tests.api.conftest import NUMBERS, Caller, NewTenant, forget, good, new_key, refused, settings_for
 from tests.api.listing import check_range
 from tests.conftest import DatabaseUrls
 from tests.support.cases import for_each
@@ -344,12 +344,3 @@ async def test_outcome_without_enforcement_is_allow(operator: Caller, database: 
 )
 async def test_bad_event_is_refused(change: dict[str, Any], status: int, code: str, backend: Caller) -> None:
     refused(await backend.post("/risk/evaluate", {**event(), **change}), status, code)
-
-
-async def test_organization_has_no_access_to_lists_labels_and_events(tenant: Tenant) -> None:
-    for path, body in (
-        ("/risk/lists/allow/items", item("key", "key_1")),
-        ("/risk/labels", {"decision_id": new_id("rsd"), "label": "fraud"}),
-        ("/risk/evaluate", event()),
-    ):
-        refused(await tenant.owner.post(path, body), 403, "auth.forbidden")
