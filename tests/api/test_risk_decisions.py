@@ -2,6 +2,8 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -27,10 +29,18 @@ KEY = "a key of the tests"
 NOW = datetime.now(UTC)
 
 
+@asynccontextmanager
+async def deciding(urls: DatabaseUrls, *, enforced: bool) -> AsyncIterator[httpx2.AsyncClient]:
+    """An app whose decisions may take longer than production's, because this machine may be loaded."""
+    app = create_app(settings_for(urls, risk_enforced=enforced, risk_key=KEY))
+    app.state.deps.risk.settings = replace(app.state.deps.risk.settings, within=timedelta(minutes=1))
+    async with client_of(app) as client:
+        yield client
+
+
 @pytest.fixture(scope="module")
 async def enforcing(database_urls: DatabaseUrls) -> AsyncIterator[httpx2.AsyncClient]:
-    """An app whose decisions have an effect."""
-    async with client_of(create_app(settings_for(database_urls, risk_enforced=True, risk_key=KEY))) as client:
+    async with deciding(database_urls, enforced=True) as client:
         yield client
 
 
@@ -325,10 +335,14 @@ async def test_blocked_event_is_an_answer_and_no_refusal(backend: Caller, databa
     assert good(await backend.post("/risk/evaluate", event("login", organization_id=organization)))["reason"] is None
 
 
-async def test_outcome_without_enforcement_is_allow(operator: Caller, database: Database) -> None:
+async def test_outcome_without_enforcement_is_allow(
+    database_urls: DatabaseUrls, operator: Caller, database: Database
+) -> None:
     organization = good(await operator.post("/organizations", {"name": "Listed"}), 201)["id"]
     good(await operator.post("/risk/lists/block/items", item("organization", organization)), 201)
-    answer = good(await operator.post("/risk/evaluate", event("login", organization_id=organization)))
+    async with deciding(database_urls, enforced=False) as http:
+        asked = Caller(http, operator.token).post("/risk/evaluate", event("login", organization_id=organization))
+        answer = good(await asked)
     assert (answer["outcome"], answer["reason"]) == ("allow", None)
     assert (await stored_of(database, answer["decision_id"])).outcome == "block"
 
