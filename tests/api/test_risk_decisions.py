@@ -13,10 +13,12 @@ from sqlalchemy import select, update
 
 from api.app import create_app
 from domain.risk.act import EntityKind, entity
+from domain.risk.case import CaseKind
 from models.risk.case import RiskCase
 from models.risk.decision import RiskDecision
 from runtime.database import Database
 from runtime.identity import new_id
+from services.risk.case import open_case
 from tests.api.conftest import NUMBERS, Caller, NewTenant, forget, good, new_key, refused, settings_for
 from tests.api.listing import check_range
 from tests.conftest import DatabaseUrls
@@ -75,17 +77,9 @@ async def store(database: Database, *decisions: RiskDecision) -> list[str]:
         return [each.id for each in decisions]
 
 
-async def store_case(database: Database, org_id: str, status: str) -> str:
-    """Store a case of an organization; only what labels read matters."""
-    case_id = new_id("rcs")
+async def set_status(database: Database, case_id: str, status: str) -> None:
     async with database.platform() as session:
-        session.add(
-            RiskCase(
-                **{"id": case_id, "kind": "act", "status": status, "group": org_id, "org_ids": [org_id], "state": {}},
-                **{"version": 1, "value_minor": 0, "created_at": NOW, "updated_at": NOW},
-            )
-        )
-    return case_id
+        await session.execute(update(RiskCase).where(RiskCase.id == case_id).values(status=status))
 
 
 def item(kind: str, value: str, **more: Any) -> dict[str, Any]:
@@ -259,11 +253,12 @@ async def test_label_is_set_once(operator: Caller, database: Database) -> None:
 @for_each("status", ["open", "assigned", "waiting", "appealed"])
 async def test_decision_of_an_undecided_case_gets_no_label(status: str, operator: Caller, database: Database) -> None:
     org_id = new_id("org")
-    case_id = await store_case(database, org_id, status)
+    async with database.platform() as session:
+        case_id = await open_case(session, CaseKind.DELIVERY, org_id, [org_id], 0, NOW, [], "A test.", {})
+    await set_status(database, case_id, status)
     [decision_id] = await store(database, decision(org_id, outcome="review", case_id=case_id))
     assert refused(await label(operator, decision_id, "fraud"), 409, "risk.not_decided")["case_id"] == case_id
-    async with database.platform() as session:
-        await session.execute(update(RiskCase).where(RiskCase.id == case_id).values(status="closed"))
+    await set_status(database, case_id, "closed")
     assert good(await label(operator, decision_id, "fraud"))["label"] == "fraud"
 
 
