@@ -43,7 +43,7 @@ class Outcome(StrEnum):
 
 
 class Label(StrEnum):
-    """What a decided act turned out to be."""
+    """The kinds of labels: whether an act was fraud, as it became known later."""
 
     FRAUD = "fraud"
     LEGITIMATE = "legitimate"

@@ -150,7 +150,7 @@ class RiskLabelCountsView(ResponseModel):
 
 
 class RiskBacktestView(ResponseModel):
-    """What a rule would have done to stored decisions, with the facts that they saw.
+    """The effect that a rule would have had on stored decisions, with the facts that they saw.
 
     Organizations, money, labels and samples are those of the changed decisions.
     """
@@ -303,7 +303,7 @@ class RiskScoreView(ResponseModel):
 
 
 class RiskSeenView(ResponseModel):
-    """What a decision saw. A fact that is not named was 0 or empty."""
+    """The facts, entities and score that a decision saw. A fact that is not named was 0 or empty."""
 
     facts: list[RiskFactView]
     shadow: dict[str, Outcome] = Field(description="The outcomes of matching rules in shadow, by name.")
@@ -333,7 +333,7 @@ class RiskDecisionDetailsView(RiskDecisionView):
 
 
 class RiskLabelCreate(RequestModel):
-    """What a decision turned out to be."""
+    """A label of a decision."""
 
     model_config = example(decision_id="rsd_01kar6h2d8e4wvq3r5s7t9x001", label="fraud")
 
