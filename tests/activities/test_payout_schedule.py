@@ -23,9 +23,11 @@ from repositories.payouts import payable, payout_schedule
 from runtime.database import Database
 from runtime.identity import new_id
 from services.payouts import payout as payouts, payout_schedule as service
+from services.risk.decision import Risk
 from tests.activities.test_recovery import ONE, World
 from tests.api.paying import NOW
 from tests.conftest import DatabaseUrls
+from tests.repositories.test_risk_decisions import made_risk
 from tests.support.connections import as_owner
 from tests.support.payouts import FakePayouts
 from tests.support.starts import Starts
@@ -59,9 +61,11 @@ async def due(database: Database) -> World:
     return world
 
 
-async def pay(database: Database, fake: FakePayouts) -> None:
+async def pay(database: Database, fake: FakePayouts, risk: Risk | None = None) -> None:
     client: Any = Starts()
-    acts = PayoutScheduleActivities(database, client, fake, hold_back=NO_HOLD_BACK, minimum=amounts_from("1.00"))
+    acts = PayoutScheduleActivities(
+        database, client, fake, risk or made_risk(enforced=False), hold_back=NO_HOLD_BACK, minimum=amounts_from("1.00")
+    )
     await ActivityEnvironment().run(acts.pay, DuePage(now=datetime.now(UTC), limit=500))
 
 
@@ -178,10 +182,10 @@ async def test_failed_payout_does_not_stop_others_and_alerts_operators_once_a_mo
     broken, honest = await due(database), await due(database)
     pay_out = service.pay_out
 
-    async def fail(session: Any, org_id: str, **options: Any) -> Any:
+    async def fail(session: Any, risk: Any, org_id: str, **options: Any) -> Any:
         if org_id == broken.org:
             raise RuntimeError("by the test")
-        return await pay_out(session, org_id, **options)
+        return await pay_out(session, risk, org_id, **options)
 
     monkeypatch.setattr(service, "pay_out", fail)
     for _ in range(2):
