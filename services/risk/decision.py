@@ -120,7 +120,8 @@ class Risk:
                 if champion is not None:
                     seen["model_score"] = champion.score_e4
                 decision = decide_by_rules(self._rules, act.point, seen, listed)
-                await connection.execute("RELEASE SAVEPOINT risk")
+            # Outside of the limit: a late release could not be rolled back.
+            await connection.execute("RELEASE SAVEPOINT risk")
             return seen, (champion, challenger), decision
         except _LATE as error:
             await connection.execute("ROLLBACK TO SAVEPOINT risk")
