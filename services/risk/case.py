@@ -239,6 +239,7 @@ async def _decided(session: AsyncSession, outcome: CaseOutcome, *, command_id: s
     await cases.label(session, case.case_id, _LABELS[ruling.result], at)
     if case.first is not None and case.first.result is not ruling.result:
         await cases.end_entries(session, case.case_id, by=ruling.by, at=at)
+    listed = [(new_id("rli"), entry) for entry in outcome.entries]
     await cases.list_entries(
-        session, case.case_id, outcome.entries, reason=ruling.reason, by=ruling.by, command_id=command_id, at=at
+        session, case.case_id, listed, reason=ruling.reason, by=ruling.by, command_id=command_id, at=at
     )

@@ -33,6 +33,7 @@ from models.reputation.reputation import (
 from models.risk.decision import RiskCounter, RiskDecision, RiskLink
 from models.tenants.api_key import ApiKey
 from models.tenants.organization import Organization
+from repositories.reputation.organization_trait import share_an_owner
 from runtime.database import Database, plain_url
 from tests.support.risk_rows import connect, id_at, put
 
@@ -88,7 +89,7 @@ class World:
 
     async def detect(self, detector: str, now: datetime = NOW) -> DetectFraudResult:
         work = RiskNightActivities(self.database, CreditPrice(price=Decimal("0.10"), currency="USD"))
-        return await ActivityEnvironment().run(work.detect, DetectFraud(detector=detector, now=now))
+        return await ActivityEnvironment().run(work.detect, DetectFraud(kind=detector, now=now))
 
     async def sweep(self, now: datetime) -> DetectFraudResult:
         work = RiskNightActivities(self.database, CreditPrice(price=Decimal("0.10"), currency="USD"))
@@ -132,6 +133,10 @@ async def test_organizations_of_one_owner_are_one_rater_and_one_case(world: Worl
     assert rows == [(each, "cluster:org_a", 4) for each in ("org_a", "org_b", "org_c", "org_neighbour")]
     excluded = "SELECT reputation_excluded('org_a', '{}', '{{*}}')"
     assert await world.read(excluded.format("org_c")) == [("related",)]
+    # They may trade with each other, unlike those that share a card.
+    async with world.database.platform() as session:
+        shared = [await share_an_owner(session, one, "org_c", ["*"]) for one in ("org_a", "org_b")]
+    assert shared == [False, True]
     # An office's address says nothing of who owns.
     assert await world.read("SELECT reputation_excluded('org_c', 'org_neighbour', '{*}')") == [(None,)]
 
@@ -167,8 +172,8 @@ async def test_ring_is_one_case_that_holds_earnings_and_costs_nothing_beyond_the
 async def delivered(world: World, org_id: str, seconds: int) -> None:
     event = id_at("rev", BEFORE)
     about = {"key": event, "agent_id": f"agt_{org_id}", "agent_org_id": org_id, "kind": "released"}
-    about |= {"source": "escrow", "delivery_seconds": seconds, "day": BEFORE.date()}
-    await world.put(ReputationEventRow, id=event, **about, seasoned_on=BEFORE.date())
+    days = {"day": BEFORE.date(), "seasoned_on": BEFORE.date()}
+    await world.put(ReputationEventRow, id=event, source="escrow", delivery_seconds=seconds, **about, **days)
 
 
 async def test_junk_deliverer_is_paid_by_nobodys_silence(world: World) -> None:
@@ -266,8 +271,8 @@ async def test_new_key_then_new_account_then_payout_is_held_and_owners_are_told(
         key = {"org_id": "org_a", "principal": name, "role": "owner", "command_id": name}
         await world.put(ApiKey, id=name, created_at=NOW - age, **key)
     about = {"recipient": "org_a/ann", "org_id": "org_a", "principal": "ann", "kind": "mail", "status": "verified"}
-    about |= {"address": "ann@example.com", "verified_at": NOW, "target_digest": "x"}
-    await world.put(NotificationChannel, id=id_at("nch", NOW), **about)
+    about |= {"address": "ann@example.com", "target_digest": "x"}
+    await world.put(NotificationChannel, id=id_at("nch", NOW), verified_at=NOW, **about)
     changed = {"destination_changed_at": NOW - timedelta(hours=2)}
     await world.put(CreatorAccountRow, org_id="org_a", **changed)
     await world.decided("payout", "org_a", NOW - timedelta(minutes=4), 90_000)

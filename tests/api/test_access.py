@@ -942,6 +942,7 @@ BILLING = (
     "/alert-rules",
     "/alert-rules/{rule_id}",
     *("/allocations", "/allocations/{allocation_id}", "/trials"),
+    *("/risk/cases", "/risk/cases/{case_id}"),
     *("/reports", "/reports/{report_id}", "/reports/{report_id}/runs", "/reports/{report_id}/runs/1/file"),
     # Totals of the whole organization.
     "/usage/meters/{meter_id}",

@@ -11,7 +11,6 @@ from domain.common.errors import Invalid
 from domain.risk.act import EntityKind, Label, Outcome, Point, written
 from domain.risk.backtest import Backtest, Decided
 from domain.risk.facts import FACTS, value_of
-from domain.risk.reasons import Reason, reason_class
 from domain.risk.rule import (
     DEFAULTS,
     MAX_BYTES,
@@ -92,7 +91,7 @@ def test_decision_is_that_of_the_written_order(drawn: list[Drawn], seen: dict[st
         for number, (expression, action, priority, mode) in enumerate(drawn)
         if holds(expression, seen)
     )
-    on = {}
+    on: dict[str, tuple[str, str | None]] = {}
     for _, name, action, mode in matching:
         if mode is ON:
             on.setdefault(action.value, (action.value, name))
@@ -146,11 +145,6 @@ def test_rules_of_another_point_do_not_decide():
     assert outcome(moved) == ("allow", None)
 
 
-def test_lower_priority_decides_before_the_name():
-    rules = [rule(Outcome.BLOCK, "a", priority=2), rule(Outcome.BLOCK, "z", priority=1), rule(Outcome.BLOCK, "y")]
-    assert outcome(*rules) == ("block", "y")
-
-
 def test_rule_that_cannot_be_computed_does_not_match():
     assert outcome(rule(Outcome.BLOCK, expression="amount / linked > 1")) == ("allow", None)
 
@@ -198,7 +192,7 @@ def test_defaults_compile_and_name_no_more_than_they_use():
 
 def decided(number: int, outcome: Outcome = Outcome.ALLOW, rule: str | None = None, **more: object) -> Decided:
     given = {"org_id": f"org_{number % 3}", "currency": "USD", "value_minor": 100, "label": None, **more}
-    return Decided(decision_id=f"rsd_{number:04}", outcome=outcome, rule=rule, facts={"amount": number}, **given)  # type: ignore[arg-type]
+    return Decided(decision_id=f"rsd_{number:04}", outcome=outcome, rule=rule, facts={"amount": number}, **given)
 
 
 def test_backtest_counts_what_would_have_had_another_outcome():
@@ -264,8 +258,3 @@ def test_entity_of_another_form_is_refused(kind: EntityKind, value: str):
     with pytest.raises(Invalid) as refusal:
         written(kind, value, "value")
     assert refusal.value.extra == {"field": "value"}
-
-
-def test_every_point_has_a_class_of_reason():
-    assert reason_class(Point.FUND, "related_parties") is Reason.RELATED_PARTIES
-    assert Reason.OTHER not in {reason_class(point, rule) for point in Point for rule in (None, "block_list")}

@@ -3,6 +3,7 @@
 import json
 import random
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from sqlalchemy import text
@@ -36,7 +37,7 @@ async def retire_all(session: AsyncSession) -> None:
     await session.execute(text("UPDATE risk_models SET status = 'retired'"))
 
 
-async def scores_of(database: Database) -> dict:
+async def scores_of(database: Database) -> dict[str, Any]:
     """Decide a payment, and return the stored scores and the score that rules saw."""
     act = payment(new_id("org"), facts={"payouts_before": 1})
     async with database.platform() as session:
