@@ -308,7 +308,7 @@ def _shown(row: RiskDecision, credits_in: str, is_reduced: bool) -> dict[str, An
         "rule_version": row.rule_version,
         "amount": None if money is None else format_amount(row.value_minor, money),
         "currency": money,
-        "score_e4": None if row.score is None else row.score["score_e4"],
+        "score_e4": (row.score or {}).get("score_e4"),
         "label": row.label,
     }
     outcome, point = Outcome(row.outcome), Point(row.point)
@@ -356,6 +356,7 @@ class RiskSeenView(ResponseModel):
     entities: Sequence[str] = Field(description="In the form `kind:value`; a person's or device's value is an HMAC.")
     counterparty_organization_id: str | None
     score: RiskScoreView | None
+    challenger_score: RiskScoreView | None = Field(description="Of the newest model, without effect.")
     label_at: datetime | None
 
     @classmethod
@@ -364,7 +365,15 @@ class RiskSeenView(ResponseModel):
             RiskFactView(name=name, value=value, sentence=FACTS[name].sentence if name in FACTS else "")
             for name, value in sorted(row.facts.items())
         ]
-        return cls.from_row(row, facts=facts, counterparty_organization_id=row.counterparty_org_id)
+        scores = dict(row.score or {})
+        challenger = scores.pop("challenger", None)
+        return cls.from_row(
+            row,
+            facts=facts,
+            counterparty_organization_id=row.counterparty_org_id,
+            score=scores or None,
+            challenger_score=challenger,
+        )
 
 
 class RiskDecisionDetailsView(RiskDecisionView):
