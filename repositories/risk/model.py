@@ -1,5 +1,6 @@
 """Models that score acts, and the decisions that they learn from. All statements need the platform's role."""
 
+import json
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
@@ -40,7 +41,9 @@ async def versions(connection: asyncpg.Connection) -> tuple[int, int]:
 
 async def document(connection: asyncpg.Connection, version: int) -> dict[str, Any]:
     """Return the document of a model."""
-    found: dict[str, Any] = await connection.fetchval("SELECT document FROM risk_models WHERE version = $1", version)
+    found: dict[str, Any] = json.loads(
+        await connection.fetchval("SELECT document::text FROM risk_models WHERE version = $1", version)
+    )
     return found
 
 
