@@ -157,8 +157,8 @@ class Risk:
         }
 
     async def _refresh(self, session: AsyncSession, connection: asyncpg.Connection) -> None:
-        """Compile the rules and load the models again after a change, which costs two statements otherwise."""
-        number, versions = await rules.newest_number(connection), await models.versions(connection)
+        """Compile the rules and load the models again after a change, which costs one statement otherwise."""
+        number, versions = await models.versions(connection)
         if number != self._number:
             current = await rules.current(session)
             self._rules = tuple(compiled(rule, self._compiler) for rule in current.values())

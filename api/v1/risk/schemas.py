@@ -271,7 +271,7 @@ def _shown(row: RiskDecision, credits_in: str, is_reduced: bool) -> dict[str, An
         "rule_version": row.rule_version,
         "amount": None if paid_in is None else format_amount(row.value_minor, paid_in),
         "currency": paid_in,
-        "score_e4": None if row.score is None else row.score["score_e4"],
+        "score_e4": (row.score or {}).get("score_e4"),
         "label": row.label,
     }
     is_allowed = row.outcome == Outcome.ALLOW
@@ -310,6 +310,7 @@ class RiskSeenView(ResponseModel):
     entities: Sequence[str] = Field(description="In the form `kind:value`; a person's or device's value is an HMAC.")
     counterparty_organization_id: str | None
     score: RiskScoreView | None
+    challenger_score: RiskScoreView | None = Field(description="Of the newest model, without effect.")
     label_at: datetime | None
 
     @classmethod
@@ -318,7 +319,15 @@ class RiskSeenView(ResponseModel):
             RiskFactView(name=name, value=value, sentence=FACTS[name].sentence if name in FACTS else "")
             for name, value in sorted(row.facts.items())
         ]
-        return cls.from_row(row, facts=facts, counterparty_organization_id=row.counterparty_org_id)
+        scores = dict(row.score or {})
+        challenger = scores.pop("challenger", None)
+        return cls.from_row(
+            row,
+            facts=facts,
+            counterparty_organization_id=row.counterparty_org_id,
+            score=scores or None,
+            challenger_score=challenger,
+        )
 
 
 class RiskDecisionDetailsView(RiskDecisionView):
