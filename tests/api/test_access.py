@@ -257,7 +257,6 @@ ASKED: dict[tuple[str, str], tuple[Permission, dict[str, Any] | None]] = {
         Permission.RISK_RULES,
         {"from": "2026-01-01T00:00:00Z", "to": "2026-01-02T00:00:00Z"},
     ),
-    ("GET", "/risk/models"): (Permission.RISK_READ, None),
     ("GET", "/risk/lists/some_list/items"): (Permission.RISK_READ, None),
     ("POST", "/risk/lists/some_list/items"): (
         Permission.RISK_RULES,
