@@ -67,6 +67,7 @@ from activities.payouts.recovery import RecoveryActivities
 from activities.payouts.statement import StatementActivities
 from activities.reputation.reputation import ReputationActivities
 from activities.returns.allocation import AllocationActivities
+from activities.risk.outcomes import RiskOutcomeActivities
 from activities.secrets.access import SecretAccessActivities
 from activities.secrets.rotation import RotationActivities
 from activities.usage.usage import Metering, UsageActivities
@@ -180,7 +181,13 @@ def make_worker(
             MetricSumActivities(database),
             SecretAccessActivities(database),
             AlertRuleActivities(database, settings.plan_book),
-            ProviderActivities(database, providers, sealed_signals=sealed_signals, trait_key=settings.trait_digest_key),
+            ProviderActivities(
+                database,
+                providers,
+                sealed_signals=sealed_signals,
+                trait_key=settings.trait_digest_key,
+                risk_key=settings.risk_hash_key,
+            ),
             BillingRunActivities(
                 database,
                 settings.invoice_rules,
@@ -259,6 +266,7 @@ def make_worker(
                 database, client, run_query, late=settings.report_late, templates=settings.document_templates
             ),
             RevenueActivities(database),
+            RiskOutcomeActivities(database, settings.risk_settings),
             rotations,
             ReputationActivities(
                 database, enabled=settings.nightly_reputation_update_enabled, rate_e4=settings.reputation_rate_e4

@@ -147,6 +147,14 @@ SCHEDULES = [
         catch_up_within=timedelta(hours=20),
         workflow="usage-sync",
     ),
+    _for_a_minute("risk-outcomes", "Counts what follows from acts that were checked against fraud"),
+    _job(
+        "risk-retention",
+        _daily(1, 50),
+        "Deletes counters, decisions and links of checks against fraud whose time is over",
+        run_timeout=timedelta(hours=20),
+        catch_up_within=timedelta(hours=20),
+    ),
     _for_a_minute("webhook-dispatch", "Signals idle webhook endpoints when there is something to send"),
     _for_a_minute("notifications", "Sends notifications"),
     _job(

@@ -13,6 +13,7 @@ from workflows.common.batches import (
     LotExpiryWorkflow,
     MetricSumsWorkflow,
     RevenueRecognitionWorkflow,
+    RiskRetentionWorkflow,
     SpendAlertsWorkflow,
     SpendDaysWorkflow,
     UsageMonthsWorkflow,
@@ -58,6 +59,7 @@ from workflows.payments.provider_event import ProviderEventWorkflow
 from workflows.payouts.payout import PayoutWorkflow
 from workflows.reputation.reputation_decay import ReputationDecayWorkflow
 from workflows.returns.allocation import AllocationWorkflow
+from workflows.risk.outcomes import RiskOutcomesWorkflow
 from workflows.secrets.access_seal import SecretAccessSealWorkflow
 from workflows.secrets.rotation import RotationWorkflow
 from workflows.usage.usage_charges import UsageChargesWorkflow
@@ -106,6 +108,8 @@ WORKFLOWS = (
     ReportWorkflow,
     ReputationDecayWorkflow,
     RevenueRecognitionWorkflow,
+    RiskOutcomesWorkflow,
+    RiskRetentionWorkflow,
     RotationSweepWorkflow,
     RotationWorkflow,
     AccountingDaysWorkflow,

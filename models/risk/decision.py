@@ -73,6 +73,7 @@ class RiskCounter(Base):
     """
 
     __tablename__ = "risk_counters"
+    __table_args__ = (Index("ix_risk_counters_grain_start", "grain", "start"),)
 
     entity: Mapped[str] = mapped_column(primary_key=True)
     grain: Mapped[str] = mapped_column(primary_key=True)
@@ -89,7 +90,10 @@ class RiskLink(Base):
     """
 
     __tablename__ = "risk_links"
-    __table_args__ = (Index("ix_risk_links_org_id_first_seen", "org_id", "first_seen"),)
+    __table_args__ = (
+        Index("ix_risk_links_org_id_first_seen", "org_id", "first_seen"),
+        Index("ix_risk_links_last_seen", "last_seen"),
+    )
 
     entity: Mapped[str] = mapped_column(primary_key=True)
     org_id: Mapped[str] = mapped_column(primary_key=True)

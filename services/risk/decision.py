@@ -15,7 +15,6 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.common.errors import RiskBlocked, RiskInReview
-from domain.common.money import CREDIT
 from domain.risk.act import LINKING, Act, EntityKind, Outcome, Point, Verdict
 from domain.risk.case import CaseResult
 from domain.risk.facts import COUNTED, COUNTED_KINDS, Counter, Facts
@@ -98,10 +97,7 @@ class Risk:
 
     def value_of(self, act: Act) -> int:
         """Return an act's amount in minor units of its currency; credits count at their price."""
-        if act.currency != CREDIT:
-            return act.amount_minor
-        credits_minor, money_minor = self.settings.price.rate()
-        return act.amount_minor * money_minor // credits_minor
+        return self.settings.value_minor(act.amount_minor, act.currency)
 
     async def _judge(
         self,

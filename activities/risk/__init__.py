@@ -1,0 +1,1 @@
+"""Activities of decisions against fraud: what follows from acts, cases, detectors and models."""

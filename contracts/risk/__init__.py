@@ -1,0 +1,1 @@
+"""Messages of decisions against fraud."""
