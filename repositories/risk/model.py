@@ -16,5 +16,7 @@ async def champion_version(connection: asyncpg.Connection) -> int:
 
 async def champion_document(connection: asyncpg.Connection) -> dict[str, Any] | None:
     """Return the document of the champion; None without one."""
-    document = await connection.fetchval("SELECT document FROM risk_models WHERE status = 'champion'")
+    document: str | None = await connection.fetchval(
+        "SELECT document::text FROM risk_models WHERE status = 'champion'"
+    )
     return None if document is None else json.loads(document)
