@@ -147,7 +147,7 @@ SCHEDULES = [
         catch_up_within=timedelta(hours=20),
         workflow="usage-sync",
     ),
-    _for_a_minute("risk-outcomes", "Counts what follows from acts that were checked against fraud"),
+    _job("risk-outcomes", _every(seconds=15), "Counts what follows from acts that were checked against fraud"),
     _job(
         "risk-retention",
         _daily(1, 50),

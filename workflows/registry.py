@@ -13,6 +13,7 @@ from workflows.common.batches import (
     LotExpiryWorkflow,
     MetricSumsWorkflow,
     RevenueRecognitionWorkflow,
+    RiskOutcomesWorkflow,
     RiskRetentionWorkflow,
     SpendAlertsWorkflow,
     SpendDaysWorkflow,
@@ -59,7 +60,6 @@ from workflows.payments.provider_event import ProviderEventWorkflow
 from workflows.payouts.payout import PayoutWorkflow
 from workflows.reputation.reputation_decay import ReputationDecayWorkflow
 from workflows.returns.allocation import AllocationWorkflow
-from workflows.risk.outcomes import RiskOutcomesWorkflow
 from workflows.secrets.access_seal import SecretAccessSealWorkflow
 from workflows.secrets.rotation import RotationWorkflow
 from workflows.usage.usage_charges import UsageChargesWorkflow

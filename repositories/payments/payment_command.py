@@ -69,7 +69,11 @@ async def store_request(
 def _as_stored(row: asyncpg.Record, request_hash: bytes) -> StoredRequest:
     if row["request_hash"] != request_hash:
         raise other_request()
-    return StoredRequest(_TERMS.validate_json(row["terms"]), row["status"])
+    terms = row["terms"]
+    # Connections of a session decode JSON, those of the plain pool do not.
+    return StoredRequest(
+        _TERMS.validate_json(terms) if isinstance(terms, str) else _TERMS.validate_python(terms), row["status"]
+    )
 
 
 async def command_of_payment(session: AsyncSession, payment_id: str) -> tuple[str, PaymentTerms] | None:

@@ -68,7 +68,8 @@ SELECT
         SELECT entity FROM risk_links WHERE org_id = $1 AND entity LIKE 'instrument:%'
             AND first_seen > $3::timestamptz - interval '1 day' ORDER BY first_seen DESC LIMIT 20
     ) own, LATERAL (SELECT count(*) FROM (
-        SELECT FROM risk_links l WHERE l.entity = own.entity AND l.last_seen > $3::timestamptz - interval '1 day' LIMIT 51
+        SELECT FROM risk_links l
+        WHERE l.entity = own.entity AND l.last_seen > $3::timestamptz - interval '1 day' LIMIT 51
     ) others) shared) AS instrument_organizations_1d,
     (SELECT organizations FROM risk_clusters WHERE org_id = $1) AS cluster_organizations,
     (SELECT count(*) FROM payouts WHERE org_id = $1) AS payouts_before,

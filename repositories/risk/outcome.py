@@ -5,7 +5,7 @@ All need the platform's role.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from pydantic_core import to_json
 from sqlalchemy import Text, bindparam, text
@@ -51,19 +51,15 @@ UPDATE risk_decisions d SET label = 'fraud', label_at = l.at::timestamptz
 FROM jsonb_to_recordset(CAST(:labels AS jsonb)) AS l (id text, at text)
 WHERE d.id = l.id AND d.label IS DISTINCT FROM 'fraud'
 """)
-#: Each deletes up to a number of rows, the oldest first; all find them by an index.
-_OLDEST_COUNTERS = """
-DELETE FROM risk_counters WHERE (entity, grain, start, name) IN (
-    SELECT entity, grain, start, name FROM risk_counters WHERE grain = :grain AND start < :before
-    ORDER BY start LIMIT :limit)
-"""
-_OLDEST_DECISIONS = """
-DELETE FROM risk_decisions WHERE id IN (SELECT id FROM risk_decisions WHERE id < :first_kept ORDER BY id LIMIT :limit)
-"""
-_OLDEST_LINKS = """
-DELETE FROM risk_links WHERE (entity, org_id) IN (
-    SELECT entity, org_id FROM risk_links WHERE last_seen < :before ORDER BY last_seen LIMIT :limit)
-"""
+#: What is deleted, its condition in the order of an index, and how long it is kept.
+_KEPT = timedelta(days=396)
+_ENDED = (
+    ("risk_counters", "grain = 'm' AND start < :before ORDER BY start", timedelta(days=1)),
+    ("risk_counters", "grain = 'h' AND start < :before ORDER BY start", timedelta(days=31)),
+    ("risk_counters", "grain = 'd' AND start < :before ORDER BY start", timedelta(days=400)),
+    ("risk_decisions", "id < :first_kept ORDER BY id", _KEPT),
+    ("risk_links", "last_seen < :before ORDER BY last_seen", _KEPT),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,21 +113,14 @@ async def label_fraud(session: AsyncSession, decisions: Mapping[str, datetime]) 
         await session.execute(_LABEL, {"labels": to_json(rows).decode()})
 
 
-async def forget_counters(session: AsyncSession, grain: str, before: datetime, limit: int) -> int:
-    """Delete counters of a grain that began before a time; return their number."""
-    return await _deleted(session, _OLDEST_COUNTERS, grain=grain, before=before, limit=limit)
-
-
-async def forget_decisions(session: AsyncSession, before: datetime, limit: int) -> int:
-    """Delete decisions that were made before a time; return their number."""
-    return await _deleted(session, _OLDEST_DECISIONS, first_kept=first_id("rsd", before), limit=limit)
-
-
-async def forget_links(session: AsyncSession, before: datetime, limit: int) -> int:
-    """Delete links that were last seen before a time; return their number."""
-    return await _deleted(session, _OLDEST_LINKS, before=before, limit=limit)
-
-
-async def _deleted(session: AsyncSession, statement: str, **values: object) -> int:
-    returning = text(f"WITH gone AS ({statement} RETURNING 1) SELECT count(*) FROM gone")
-    return int((await session.execute(returning, values)).scalar_one())
+async def forget(session: AsyncSession, now: datetime, limit: int) -> int:
+    """Delete up to `limit` counters, decisions and links whose time is over, and return their number."""
+    gone = 0
+    for table, ended, kept in _ENDED:
+        # By place, because a join with the found rows might read the whole table.
+        found = f"ARRAY(SELECT ctid FROM {table} WHERE {ended} LIMIT :limit)"
+        deleted = f"DELETE FROM {table} WHERE ctid = ANY ({found}) RETURNING 1"
+        named = {"first_kept": first_id("rsd", now - kept)} if "first_kept" in ended else {"before": now - kept}
+        statement = text(f"WITH gone AS ({deleted}) SELECT count(*) FROM gone")
+        gone += (await session.execute(statement, {**named, "limit": limit - gone})).scalar_one()
+    return gone

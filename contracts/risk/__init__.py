@@ -1,1 +1,0 @@
-"""Messages of decisions against fraud."""

@@ -1,1 +1,0 @@
-"""Workflows of decisions against fraud."""
