@@ -1,5 +1,6 @@
 """What follows from acts is counted once, for the entities of the act, at a cost that does not grow with history."""
 
+import json
 from contextlib import suppress
 from datetime import timedelta
 from typing import Any
@@ -21,7 +22,7 @@ from services.risk import outcomes
 from tests.conftest import DatabaseUrls
 from tests.repositories.test_risk_decisions import NOW, SETTINGS, made_risk, payment
 from tests.support.outbox import past_others
-from tests.support.plans import rows_read
+from tests.support.plans import rows_read, vacuum
 
 pytestmark = pytest.mark.db
 
@@ -162,23 +163,40 @@ async def test_reader_that_is_killed_between_and_within_pages_counts_each_event_
     assert await counted(database, f"organization:{org_id}") == {"paid": 7, "paid_value": 7_000}
 
 
-async def test_rows_read_by_a_page_do_not_grow_with_history(database: Database) -> None:
-    org_id, read = new_id("org"), []
-    for size in (30, 200):
-        for _ in range(size):
-            act = await decided(database, payment(org_id, ADDRESS))
-            await write(database, fact("payment.succeeded", org_id, act.subject, payment_id=act.subject))
-        await fold(database)
-        act = await decided(database, payment(org_id, ADDRESS))
-        await write(database, fact("payment.succeeded", org_id, act.subject, payment_id=act.subject))
+async def test_rows_read_by_a_page_do_not_grow_with_history(
+    database: Database, fresh_database_urls: DatabaseUrls
+) -> None:
+    org_id = new_id("org")
+    act, read = await decided(database, payment(org_id, ADDRESS)), []
+
+    async def page(session: Any) -> None:
+        await outcomes.fold(session, SETTINGS, 100)
+
+    async def ended(session: Any) -> None:
+        await outcome.forget(session, NOW, 100)
+
+    for size in (500, 4_000):
+        paid = [
+            fact("payment.succeeded", org_id, each, payment_id=each) for each in (new_id("pay") for _ in range(size))
+        ]
+        async with database.platform() as session:
+            await events.record(session, paid)
+            made = [{"id": new_id("rsd"), "subject": each.subject, "command_id": each.subject} for each in paid]
+            await session.execute(
+                text(
+                    "INSERT INTO risk_decisions SELECT (jsonb_populate_record(d, m)).*"
+                    " FROM risk_decisions d, jsonb_array_elements(CAST(:made AS jsonb)) m WHERE d.subject = :subject"
+                ),
+                {"made": json.dumps(made), "subject": act.subject},
+            )
+        await fold(database, 1_000)
+        owner = await asyncpg.connect(fresh_database_urls.owner)
+        await vacuum(owner, "events", "risk_decisions", "risk_counters", "risk_links")
+        await owner.close()
+        await write(
+            database, *(fact("payment.succeeded", org_id, new_id("pay"), payment_id=each.subject) for each in paid[:9])
+        )
         await past_others(database)
-
-        async def page(session: Any) -> None:
-            await outcomes.fold(session, SETTINGS, 100)
-
-        async def ended(session: Any) -> None:
-            await outcome.forget(session, NOW, 100)
-
         read.append([await rows_read(database, None, each) for each in (page, ended)])
     assert all(after <= before + 20 for before, after in zip(*read, strict=True)), read
 
