@@ -5,11 +5,10 @@
 
 import argparse
 import asyncio
-import time
 
 from dev.bench.__main__ import line
 from dev.bench.risk import creation
-from dev.bench.world import World, running_world
+from dev.bench.world import running_world
 
 PARTS = ("plays", "rings", "creation")
 

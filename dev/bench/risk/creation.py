@@ -71,9 +71,7 @@ def model(draw: random.Random) -> Mapping[str, object]:
 @asynccontextmanager
 async def _app(kind: type[Risk]) -> AsyncIterator[httpx2.AsyncClient]:
     settings = read_settings()
-    database = Database(
-        settings.database_url, settings.platform_database_url, sealer=Sealer(settings.encryption_keys)
-    )
+    database = Database(settings.database_url, settings.platform_database_url, sealer=Sealer(settings.encryption_keys))
     app: FastAPI = create_app(
         settings,
         database=database,

@@ -177,7 +177,7 @@ class Platform:
         return verdict
 
     async def pay(self, org: Org, amount: int, card: str, address: str, *, is_good: bool) -> str:
-        """Pay on session: `paid`, `declined`, or the outcome that stops it. A challenge only the card's owner passes."""
+        """Pay on session: `paid`, `declined`, or the outcome that stops it. Only a card's owner passes a challenge."""
         verdict = await self.act(org, Point.PAYMENT, amount, address=address)
         if verdict.outcome in {Outcome.BLOCK, Outcome.REVIEW}:
             return verdict.outcome.value
