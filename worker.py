@@ -68,6 +68,8 @@ from activities.payouts.statement import StatementActivities
 from activities.reputation.reputation import ReputationActivities
 from activities.returns.allocation import AllocationActivities
 from activities.risk.outcomes import RiskOutcomeActivities
+from activities.risk.case import RiskCaseActivities
+from activities.risk.night import RiskNightActivities
 from activities.secrets.access import SecretAccessActivities
 from activities.secrets.rotation import RotationActivities
 from activities.usage.usage import Metering, UsageActivities
@@ -267,6 +269,13 @@ def make_worker(
             ),
             RevenueActivities(database),
             RiskOutcomeActivities(database, settings.risk_settings),
+            RiskNightActivities(database, settings.price_of_credits),
+            RiskCaseActivities(
+                database,
+                two_above=settings.two_operators_above,
+                currency=settings.price_of_credits.currency,
+                sealed_signals=sealed_signals,
+            ),
             rotations,
             ReputationActivities(
                 database, enabled=settings.nightly_reputation_update_enabled, rate_e4=settings.reputation_rate_e4

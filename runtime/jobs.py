@@ -76,6 +76,7 @@ SCHEDULES = [
     _job("invoice-sweep", _every(minutes=5), "Starts the runs of invoices that have none"),
     _job("report-sweep", _every(minutes=5), "Starts the runs of reports that are due"),
     _job("payout-sweep", _every(minutes=5), "Starts the runs of payouts that have none"),
+    _job("risk-case-sweep", _every(minutes=5), "Starts the runs of cases of suspected fraud that have none"),
     _job(
         "scheduled-payouts",
         _every(hours=1),
@@ -105,6 +106,15 @@ SCHEDULES = [
         run_timeout=timedelta(hours=22),
         catch_up_within=timedelta(hours=20),
     ),
+    # After the night of the scores, whose changes it reads.
+    _job(
+        "risk-night",
+        _daily(1, 10),
+        "Looks for clusters, rings, junk deliveries, refund abuse and anomalous scores",
+        run_timeout=timedelta(hours=22),
+        catch_up_within=timedelta(hours=20),
+    ),
+    _job("risk-sweep", _every(minutes=5), "Looks for card testing and takeovers"),
     _job("spend-alerts", _every(minutes=1), "Raises alerts about spending", run_timeout=None),
     _job("secret-rotation-sweep", _every(minutes=5), "Starts the runs of rotations of secrets that have none"),
     _job(

@@ -38,6 +38,7 @@ from workflows.common.sweeps import (
     InvoiceSweepWorkflow,
     PaymentSweepWorkflow,
     PayoutSweepWorkflow,
+    RiskCaseSweepWorkflow,
     RotationSweepWorkflow,
     SubscriptionSweepWorkflow,
 )
@@ -60,6 +61,8 @@ from workflows.payments.provider_event import ProviderEventWorkflow
 from workflows.payouts.payout import PayoutWorkflow
 from workflows.reputation.reputation_decay import ReputationDecayWorkflow
 from workflows.returns.allocation import AllocationWorkflow
+from workflows.risk.case import RiskCaseWorkflow
+from workflows.risk.night import RiskNightWorkflow, RiskSweepWorkflow
 from workflows.secrets.access_seal import SecretAccessSealWorkflow
 from workflows.secrets.rotation import RotationWorkflow
 from workflows.usage.usage_charges import UsageChargesWorkflow
@@ -92,6 +95,7 @@ WORKFLOWS = (
     PaymentSweepWorkflow,
     PaymentWorkflow,
     PayoutSweepWorkflow,
+    RiskCaseSweepWorkflow,
     EarningsRecoveryWorkflow,
     ScheduledPayoutsWorkflow,
     PayoutWorkflow,
@@ -110,6 +114,9 @@ WORKFLOWS = (
     RevenueRecognitionWorkflow,
     RiskOutcomesWorkflow,
     RiskRetentionWorkflow,
+    RiskNightWorkflow,
+    RiskSweepWorkflow,
+    RiskCaseWorkflow,
     RotationSweepWorkflow,
     RotationWorkflow,
     AccountingDaysWorkflow,
