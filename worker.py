@@ -67,9 +67,9 @@ from activities.payouts.recovery import RecoveryActivities
 from activities.payouts.statement import StatementActivities
 from activities.reputation.reputation import ReputationActivities
 from activities.returns.allocation import AllocationActivities
-from activities.risk.outcomes import RiskOutcomeActivities
 from activities.risk.case import RiskCaseActivities
 from activities.risk.night import RiskNightActivities
+from activities.risk.outcomes import RiskOutcomeActivities
 from activities.secrets.access import SecretAccessActivities
 from activities.secrets.rotation import RotationActivities
 from activities.usage.usage import Metering, UsageActivities
