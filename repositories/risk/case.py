@@ -9,10 +9,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from pydantic import TypeAdapter
-from sqlalchemy import ColumnElement, literal_column, or_, select, text, update
-from sqlalchemy.dialects.postgresql import array, insert
+from sqlalchemy import ColumnElement, Text, literal, literal_column, or_, select, text, update
+from sqlalchemy.dialects.postgresql import ARRAY, insert
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.types import Text
 
 from domain.common.ids import is_id
 from domain.risk.case import UNDECIDED, Case, CaseKind, CaseOutcome, ListEntry, NewHold, deadline
@@ -231,7 +230,7 @@ async def page(session: AsyncSession, wanted: ListFilter) -> ListPage[RiskCase]:
 
 
 def _affects(org_ids: Sequence[str]) -> ColumnElement[bool]:
-    overlap: ColumnElement[bool] = RiskCase.org_ids.overlap(array(list(org_ids), type_=Text))
+    overlap: ColumnElement[bool] = RiskCase.org_ids.overlap(literal(list(org_ids), ARRAY(Text)))
     return overlap
 
 
@@ -274,9 +273,9 @@ async def links(session: AsyncSession, org_ids: Sequence[str], *, limit: int) ->
     return [(row.entity, row.org_id) for row in rows]
 
 
-async def similar(session: AsyncSession, case: Case, *, limit: int) -> Sequence[RiskCase]:
-    """Return cases like one: of the same kind that share an organization first, then those with the same result."""
-    shares = _affects(case.org_ids)
+async def similar(session: AsyncSession, case: Case, org_ids: Sequence[str], *, limit: int) -> Sequence[RiskCase]:
+    """Return cases of a case's kind: first those that affect one of the organizations, then those with its result."""
+    shares = _affects(org_ids)
     alike = shares if case.result is None else or_(shares, RiskCase.state["result"].astext == case.result.value)
     query = select(RiskCase).where(RiskCase.kind == case.kind.value, RiskCase.id != case.case_id, alike)
     return (await session.scalars(query.order_by(shares.desc(), RiskCase.id.desc()).limit(limit))).all()

@@ -272,13 +272,17 @@ async def _details(session: AsyncSession, deps: Deps, actor: Actor, row: RiskCas
     case, file = cases.state_of(row), None
     decisions = await cases.decisions_of(session, row.id)
     if actor.is_platform:
-        similar = await cases.similar(session, case, limit=SIMILAR)
+        links = await cases.links(session, row.org_ids, limit=LINKS)
+        near = [*row.org_ids, *dict.fromkeys(org_id for _, org_id in links)]
         file = file_of(
             case,
             await cases.timeline(session, row.id),
             decisions,
-            await cases.links(session, row.org_ids, limit=LINKS),
-            [RiskCaseView.of(each, actor, _currency(deps)) for each in similar],
+            links,
+            [
+                RiskCaseView.of(each, actor, _currency(deps))
+                for each in await cases.similar(session, case, near, limit=SIMILAR)
+            ],
             most=NODES,
         )
     holds = await cases.holds_of(session, row.id)
