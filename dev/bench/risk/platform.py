@@ -1,34 +1,41 @@
-"""A simulated platform: honest organizations act on a calendar, and the product's decisions say what takes place.
+"""A simulated platform, on which the product's decisions, detectors and cases say what takes place.
 
-Decisions, counters and links are the product's, on PostgreSQL; time, payers and banks are simulated. What follows from
-an act is counted for the entities of its decision, as the reader of events does.
+They run on PostgreSQL as in production; time, payers, banks and the operator are simulated. What follows from an act is
+counted for the entities of its decision, as the reader of events does.
 """
 
-import random
-from collections import Counter as Tally
+import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from heapq import heappop, heappush
+from random import Random
 
-from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncSession
+from temporalio.testing import ActivityEnvironment
 
+from activities.risk.night import RiskNightActivities
+from contracts.common.batch import BatchStep
+from contracts.risk.night import DETECTORS, DetectFraud
+from dev.bench.risk.rows import Rows, agent_of
 from domain.common.access import Actor, Role
 from domain.common.credits import CreditPrice
 from domain.common.money import amounts_from
+from domain.risk import case as case_rules
 from domain.risk.act import Act, EntityKind, Outcome, Point, Verdict, entity
+from domain.risk.case import UNDECIDED, CaseResult, ListEntry
 from domain.risk.facts import Counter
 from domain.risk.policy import RiskSettings
+from domain.risk.rule import ListName
 from providers.expressions import compile_rule
-from repositories.risk import decision as decisions
+from repositories.risk import case as cases, decision as decisions
+from runtime import identity
 from runtime.database import Database, driver_connection
+from services.risk import case as case_service
 from services.risk.decision import Risk, counted_entities
 
 START = datetime(2026, 3, 2, tzinfo=UTC)
-#: Days of honest acts before the first attack, so that attackers do not stand out as the only ones with a past.
-BEFORE = 10
 SETTINGS = RiskSettings(
     key=b"a key of the simulation",
     enforced=True,
@@ -37,17 +44,13 @@ SETTINGS = RiskSettings(
     # A loaded machine answers later than production must.
     within=timedelta(minutes=1),
 )
-_ORGANIZATION = text(
-    "INSERT INTO organizations (id, name, created_by, command_id, created_at) VALUES (:id, :id, 'operator', :id, :at)"
-)
-_KEY = text("""
-INSERT INTO api_keys (id, org_id, principal, role, secret_hash, created_by, command_id, created_at, place)
-VALUES (:id, :org, :principal, 'owner', :hash, 'operator', :id, :at, 1)
-""")
+OPERATOR = Actor(principal="kim", role=Role.OPERATOR)
+SWEEP = timedelta(minutes=5)
 _HELD = "SELECT subject FROM risk_holds WHERE kind = $1 AND ended_at IS NULL AND until > $2"
+_CASES = "SELECT id, kind, org_ids FROM risk_cases WHERE created_at >= $1 AND created_at < $2"
+_UNDECIDED = "SELECT id FROM risk_cases WHERE status = ANY ($1) ORDER BY id"
 
 Doing = Callable[[], Awaitable[None]]
-Night = Callable[[AsyncSession, datetime], Awaitable[None]]
 
 
 @dataclass
@@ -55,7 +58,7 @@ class Org:
     """A simulated organization.
 
     Attributes:
-        at: the addresses that it acts from; `cards` are what it pays with.
+        at: its addresses; `cards` are what it pays with.
         keys: ids of its API keys, the newest last.
         stops: the outcomes of its acts other than allow, with the rule, in the order of time.
     """
@@ -68,26 +71,41 @@ class Org:
     keys: list[str] = field(default_factory=list)
     stops: list[tuple[datetime, Point, Outcome, str]] = field(default_factory=list)
 
+    def stopped_by(self) -> str:
+        """Return the rule of the last act that did not take place."""
+        return self.stops[-1][3] if self.stops else ""
+
 
 class Platform:
-    """The platform, its clock, and its honest organizations; a function of the seed."""
+    """The platform and its clock. Equal seeds repeat what happens."""
 
-    def __init__(self, database: Database, *, honest: int, days: int, seed: int, nights: Night | None = None) -> None:
-        """Plan what the honest do; `nights` runs at two o'clock of each simulated day."""
-        self.database, self.draw = database, random.Random(seed)
+    def __init__(self, database: Database, rows: Rows, *, days: int, seed: int) -> None:
+        """Plan nights and mornings of some days."""
+        self.database, self.rows, self.draw = database, rows, Random(seed)
         self.risk = Risk(SETTINGS, compile_rule)
         self.now = START
         self.orgs: dict[str, Org] = {}
-        self._numbers = 0
-        self._nights = nights
+        self._detectors, self._environment = RiskNightActivities(database, SETTINGS.price), ActivityEnvironment()
+        self._numbers, self._swept = 0, START
         self._agenda: list[tuple[datetime, int, Doing]] = []
-        for day in range(1, BEFORE + days):
-            self.plan(START + timedelta(days=day, hours=2), self._night)
-        offices = [self.address() for _ in range(max(1, honest // 60))]
-        for _ in range(honest):
-            self._plan_honest(offices, days)
+        for day in range(1, days):
+            self.plan(START + timedelta(days=day, hours=1), self._night)
+            self.plan(START + timedelta(days=day, hours=9), self._morning)
 
-    # The clock ------------------------------------------------------------------------------------------------
+    # The clock --------------------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def clock(self) -> Iterator[None]:
+        """Give ids of this process the simulated time within the block."""
+        vars(identity)["time"] = self
+        try:
+            yield
+        finally:
+            vars(identity)["time"] = time
+
+    def time_ns(self) -> int:
+        """Return the simulated time for ids."""
+        return int(self.now.timestamp() * 1_000) * 1_000_000
 
     def plan(self, at: datetime, doing: Doing) -> None:
         """Let something happen at a time."""
@@ -97,20 +115,48 @@ class Platform:
     async def until(self, at: datetime) -> None:
         """Let all happen that is planned until a time, and go there."""
         while self._agenda and self._agenda[0][0] <= at:
-            self.now, _, doing = heappop(self._agenda)
+            planned, _, doing = heappop(self._agenda)
+            self.now = max(self.now, planned)
             await doing()
-        self.now = at
+        self.now = max(self.now, at)
 
-    async def wait(self, **time: float) -> None:
+    async def wait(self, **given: float) -> None:
         """Go on by an amount of time."""
-        await self.until(self.now + timedelta(**time))
+        await self.until(self.now + timedelta(**given))
+
+    # Nights, sweeps and the operator ----------------------------------------------------------------------------------
 
     async def _night(self) -> None:
-        if self._nights is not None:
-            async with self.database.platform() as session:
-                await self._nights(session, self.now)
+        for detector in DETECTORS:
+            await self._environment.run(self._detectors.detect, DetectFraud(detector=detector, now=self.now))
 
-    # Names ----------------------------------------------------------------------------------------------------
+    async def sweep(self) -> None:
+        """Look for card testing and takeovers, unless that was done within five minutes."""
+        if self.now - self._swept >= SWEEP:
+            self._swept = self.now
+            await self._environment.run(self._detectors.sweep, BatchStep(now=self.now))
+
+    async def _morning(self) -> None:
+        """Decide all cases: those of honest organizations are released, others refused and blocked for 30 days."""
+        async with self.database.platform() as session:
+            connection = await driver_connection(session)
+            waiting = await connection.fetch(_UNDECIDED, sorted(status.value for status in UNDECIDED))
+            for row in waiting:
+                case = cases.state_of(await cases.get(session, row["id"], lock=True))  # type: ignore[arg-type]
+                found = [self.orgs[org_id] for org_id in case.org_ids if org_id in self.orgs]
+                guilty = [org for org in found if not org.is_honest]
+                entries = tuple(
+                    ListEntry(entity=f"organization:{org.id}", list=ListName.BLOCK, days=30) for org in guilty[:20]
+                )
+                result = CaseResult.REFUSE if guilty else CaseResult.RELEASE
+                given = {"actor": OPERATOR.principal, "key_id": None, "result": result, "reason": "Seen."}
+                outcome = case_rules.decide(case, self.now, entries=entries, **given)  # type: ignore[arg-type]
+                command_id = self.name("cmd")
+                outcome = case_rules.with_receipt(outcome, command_id)
+                await cases.write(session, outcome, command_id=command_id, at=self.now)
+                await case_service.take_effect(session, outcome, command_id=command_id, actor=OPERATOR, at=self.now)
+
+    # Names ------------------------------------------------------------------------------------------------------------
 
     def name(self, prefix: str) -> str:
         """Return an id that is in the order of creation."""
@@ -118,7 +164,7 @@ class Platform:
         return f"{prefix}_{self._numbers:026d}"
 
     def address(self) -> str:
-        """Return a public address of a network of its own."""
+        """Return a public address, mostly of a network of its own."""
         return f"{self.draw.choice((45, 62, 81, 93))}.{self.draw.randrange(256)}.{self.draw.randrange(256)}.9"
 
     def new(self, *, is_honest: bool, at: list[str] | None = None, device: str | None = None) -> Org:
@@ -126,89 +172,141 @@ class Platform:
         org_id = self.name("org")
         return Org(org_id, device or f"device of {org_id}", at or [self.address()], [self.name("card")], is_honest)
 
-    # Acts -----------------------------------------------------------------------------------------------------
+    # Acts -------------------------------------------------------------------------------------------------------------
 
     async def sign_up(self, org: Org) -> bool:
         """Evaluate a sign-up as the platform does, and make the organization with a key if it may be."""
-        operator = Actor(principal="platform", role=Role.OPERATOR)
         seen = {EntityKind.DEVICE: org.device, EntityKind.ADDRESS: org.at[0]}
-        act = Act(
-            point=Point.SIGNUP, actor=operator, org_id=None, subject=org.id, command_id=self.name("cmd"), seen=seen
-        )
-        verdict = await self.decide(org, act)
-        if verdict.outcome is not Outcome.ALLOW:
+        named = {"subject": org.id, "command_id": self.name("cmd")}
+        act = Act(point=Point.SIGNUP, actor=OPERATOR, org_id=None, seen=seen, **named)
+        if (await self.decide(org, act)).outcome is not Outcome.ALLOW:
             return False
-        async with self.database.platform() as session:
-            await session.execute(_ORGANIZATION, {"id": org.id, "at": self.now})
+        await self.rows.organization(org.id, self.now)
         self.orgs[org.id] = org
         await self.make_key(org)
         return True
 
     async def make_key(self, org: Org) -> None:
         """Issue a key to an organization."""
-        key = self.name("key")
-        row = {"id": key, "org": org.id, "principal": key, "hash": key.encode(), "at": self.now}
-        async with self.database.platform() as session:
-            await session.execute(_KEY, row)
-        org.keys.append(key)
+        org.keys.append(self.name("key"))
+        await self.rows.key(org.keys[-1], org.id, self.now)
 
-    async def act(self, org: Org, point: Point, amount: int = 0, **given: object) -> Verdict:
-        """Decide an act of an organization's newest key; `given` are further fields of `Act`."""
-        address = str(given.pop("address", org.at[0]))
-        actor = Actor(
+    def _by(self, org: Org, address: str | None, device: str | None, agent: bool = False) -> Actor:
+        return Actor(
             principal="owner",
-            role=Role.OWNER,
+            role=Role.AGENT if agent else Role.OWNER,
             org_id=org.id,
+            agent_id=agent_of(org.id) if agent else None,
             key_id=org.keys[-1],
-            address=address,
-            device=str(given.pop("device", org.device)),
+            address=address or org.at[0],
+            device=device or org.device,
         )
-        fields: dict[str, object] = {"subject": self.name("sub"), "command_id": self.name("cmd"), **given}
-        if amount:
-            fields |= {"amount_minor": amount, "currency": "USD", "provider": "stripe"}
-        return await self.decide(org, Act(point=point, actor=actor, org_id=org.id, **fields))  # type: ignore[arg-type]
+
+    async def act(
+        self,
+        org: Org,
+        point: Point,
+        amount: int = 0,
+        *,
+        address: str | None = None,
+        device: str | None = None,
+        payee: str | None = None,
+        seen: Mapping[EntityKind, str] | None = None,
+        facts: Mapping[str, int | str] | None = None,
+    ) -> Verdict:
+        """Decide an act by an organization's newest key."""
+        act = Act(
+            point=point,
+            actor=self._by(org, address, device, agent=point is Point.DELIVER),
+            org_id=org.id,
+            subject=self.name("sub"),
+            command_id=self.name("cmd"),
+            amount_minor=amount,
+            currency="USD" if amount else "",
+            provider="stripe" if amount else "",
+            counterparty_org_id=payee,
+            seen=seen or {},
+            facts=facts or {},
+        )
+        return await self.decide(org, act)
 
     async def decide(self, org: Org, act: Act) -> Verdict:
         """Decide an act now, and note what stops it."""
+        await self.sweep()
         async with self.database.platform() as session:
             verdict = await self.risk.decide(session, act, self.now)
         if verdict.outcome is not Outcome.ALLOW:
             org.stops.append((self.now, act.point, verdict.outcome, verdict.rule or ""))
         return verdict
 
-    async def pay(self, org: Org, amount: int, card: str, address: str, *, is_good: bool) -> str:
-        """Pay on session: `paid`, `declined`, or the outcome that stops it. Only a card's owner passes a challenge."""
+    async def pay(self, org: Org, amount: int, card: str, address: str, *, is_good: bool) -> tuple[str, str]:
+        """Pay on session; only a card's owner passes a challenge.
+
+        Returns `paid`, `declined`, or the outcome that stops it, and the id of what was paid.
+        """
         verdict = await self.act(org, Point.PAYMENT, amount, address=address)
         if verdict.outcome in {Outcome.BLOCK, Outcome.REVIEW}:
-            return verdict.outcome.value
+            return verdict.outcome.value, ""
         is_challenged = verdict.outcome is Outcome.CHALLENGE
         is_paid = is_good and (org.is_honest or not is_challenged)
         counts = {Counter.PAID: 1, Counter.PAID_VALUE: amount} if is_paid else {Counter.DECLINED: 1}
         await self.follow(org, counts, address=address, card=card)
-        if is_challenged and not is_paid:
-            return Outcome.CHALLENGE.value
-        return "paid" if is_paid else "declined"
+        if is_paid:
+            return "paid", await self.rows.payment(org.id, amount, self.now)
+        return (Outcome.CHALLENGE.value if is_challenged else "declined"), ""
 
     async def follow(
         self, org: Org, counts: Mapping[Counter, int], *, address: str | None = None, card: str | None = None
     ) -> None:
         """Count what follows from an act, and link the card that the provider reports."""
-        actor = Actor(
-            principal="owner",
-            role=Role.OWNER,
-            org_id=org.id,
-            key_id=org.keys[-1],
-            address=address or org.at[0],
-            device=org.device,
-        )
         seen = {} if card is None else {EntityKind.INSTRUMENT: card}
-        act = Act(point=Point.PAYMENT, actor=actor, org_id=org.id, subject="", command_id="", seen=seen)
+        by = self._by(org, address, None)
+        act = Act(point=Point.PAYMENT, actor=by, org_id=org.id, subject="", command_id="", seen=seen)
         async with self.database.platform() as session:
             connection = await driver_connection(session)
             await decisions.count(connection, counted_entities(act.entities(SETTINGS.key)), counts, self.now)
-            if card is not None:
-                stored = entity(EntityKind.INSTRUMENT, card, SETTINGS.key)
-                await decisions.link(connection, [] if stored is None else [stored], org.id, self.now)
+            stored = None if card is None else entity(EntityKind.INSTRUMENT, card, SETTINGS.key)
+            if stored is not None:
+                await decisions.link(connection, [stored], org.id, self.now)
+
+    async def refund(self, org: Org, payment_id: str, amount: int) -> bool:
+        """Refund a payment to its payer, and return whether that takes place."""
+        passes = (await self.act(org, Point.REFUND, amount)).outcome is Outcome.ALLOW
+        if passes:
+            await self.rows.refund(payment_id, amount)
+        return passes
+
+    async def fund(self, payer: Org, payee: Org, amount: int) -> bool:
+        """Award and fund a job, and return whether that takes place."""
+        await self.act(payer, Point.AWARD, payee=payee.id)
+        return (await self.act(payer, Point.FUND, amount, payee=payee.id)).outcome is Outcome.ALLOW
+
+    async def deliver(self, payee: Org, payer: Org, amount: int, *, seconds: int, artifact: str) -> str | None:
+        """Deliver a funded job; return its escrow, or None if the delivery does not take place."""
+        seen, facts = {EntityKind.ARTIFACT: artifact}, {"delivered_minutes": seconds // 60}
+        if (await self.act(payee, Point.DELIVER, payee=payer.id, seen=seen, facts=facts)).outcome is not Outcome.ALLOW:
+            return None
+        return await self.rows.escrow(payer.id, payee.id, amount, self.now)
+
+    async def release(self, escrow_id: str, payee: Org, payer: Org, seconds: int, *, silent: bool = False) -> None:
+        """Release an escrow, on approval or because nobody reviewed it in time."""
+        await self.rows.settle(escrow_id, payee.id)
+        await self.rows.delivered(payer.id, payee.id, seconds, self.now)
+        if silent:
+            act = Act(point=Point.DELIVER, actor=OPERATOR, org_id=payee.id, subject="", command_id="")
+            async with self.database.platform() as session:
+                counted = counted_entities(act.entities(None))
+                connection = await driver_connection(session)
+                await decisions.count(connection, counted, {Counter.SILENT_RELEASES: 1}, self.now)
+
+    async def rate(self, payer: Org, payee: Org) -> bool:
+        """Give the best feedback on a job, and return whether that takes place."""
+        passes = (await self.act(payer, Point.FEEDBACK, payee=payee.id)).outcome is Outcome.ALLOW
+        if passes:
+            await self.rows.rating(payer.id, payee.id, self.now)
+        return passes
+
+    # What was stopped -------------------------------------------------------------------------------------------------
 
     async def held(self, kind: str) -> set[str]:
         """Return the subjects of open holds."""
@@ -216,72 +314,9 @@ class Platform:
             connection = await driver_connection(session)
             return {row["subject"] for row in await connection.fetch(_HELD, kind, self.now)}
 
-    # The honest -----------------------------------------------------------------------------------------------
-
-    def _plan_honest(self, offices: list[str], days: int) -> None:
-        """Plan the life of an honest organization: sign-up, payments, keys, refunds, and sales of one of four."""
-        draw, home = self.draw, self.address()
-        org = self.new(is_honest=True, at=[draw.choice(offices)] if draw.random() < 0.15 else [home])
-        org.cards += [self.name("card") for _ in range(draw.random() < 0.15)]
-        joins = START + timedelta(days=draw.uniform(0, BEFORE + days - 1))
-
-        async def join() -> None:
-            if await self.sign_up(org):
-                for at, doing in self._life(org, START + timedelta(days=BEFORE + days)):
-                    self.plan(at, doing)
-
-        self.plan(joins, join)
-
-    def _life(self, org: Org, end: datetime) -> Iterator[tuple[datetime, Doing]]:
-        draw, at, sells = self.draw, self.now, self.draw.random() < 0.25
-        usual = draw.lognormvariate(8, 1)
-        earned: datetime | None = None
-        while (at := at + timedelta(hours=draw.expovariate(1 / 72))) < end:
-            yield at, lambda: self._honest_payment(org, max(100, round(usual * draw.uniform(0.3, 2))))
-            if draw.random() < 0.03:
-                yield at + timedelta(hours=3), lambda: self._honest_refund(org, round(usual))
-            if draw.random() < 0.02:
-                yield at + timedelta(hours=1), lambda: self.make_key(org)
-            if sells:
-                yield at + timedelta(hours=5), lambda: self._honest_delivery(org)
-                since = earned = earned or at + timedelta(hours=6)
-                paid_at = since + timedelta(hours=max(30.0, draw.gauss(14 * 24, 4 * 24)))
-                if paid_at < at + timedelta(hours=6):
-                    hours = int((at - since).total_seconds()) // 3600
-                    yield at + timedelta(hours=6), lambda hours=hours: self._honest_payout(org, hours)
-
-    async def _honest_payment(self, org: Org, amount: int) -> None:
-        address = org.at[0] if self.draw.random() < 0.85 else self.address()
-        for card in (org.cards[0], org.cards[-1], org.cards[0]):
-            is_good = self.draw.random() > 0.05
-            if await self.pay(org, amount, card, address, is_good=is_good) != "declined":
-                return
-            self.now += timedelta(seconds=40)
-
-    async def _honest_refund(self, org: Org, amount: int) -> None:
-        await self.act(org, Point.REFUND, amount)
-
-    async def _honest_delivery(self, org: Org) -> None:
-        await self.act(
-            org, Point.DELIVER, seen={EntityKind.ARTIFACT: self.name("sha")}, facts={"delivered_minutes": 300}
-        )
-
-    async def _honest_payout(self, org: Org, hours: int) -> None:
-        await self.act(org, Point.PAYOUT, 5_000, facts={"first_earning_hours": hours})
-
-    def stopped_honest(self, since: datetime, until: datetime) -> Tally[str]:
-        """Return how many honest organizations were blocked, reviewed and challenged within a time."""
-        found: Tally[str] = Tally()
-        for org in self.orgs.values():
-            if org.is_honest:
-                found.update({outcome.value for at, _, outcome, _ in org.stops if since <= at < until})
-        return found
-
-    def honest_stops(self) -> Tally[tuple[str, str]]:
-        """Return how many acts of honest organizations each rule stopped, with its outcome."""
-        honest = [org for org in self.orgs.values() if org.is_honest]
-        return Tally((rule, outcome.value) for org in honest for _, _, outcome, rule in org.stops)
-
-    def honest(self) -> int:
-        """Return how many honest organizations have signed up."""
-        return sum(org.is_honest for org in self.orgs.values())
+    async def cases_since(self, since: datetime) -> list[tuple[str, set[str]]]:
+        """Return the kinds and the organizations of cases that were opened since a time."""
+        async with self.database.platform() as session:
+            connection = await driver_connection(session)
+            found = await connection.fetch(_CASES, since, self.now + timedelta(seconds=1))
+        return [(row["kind"], set(row["org_ids"])) for row in found]
