@@ -95,19 +95,25 @@ async def page(
     return await connection.fetch(read.statement, *after, limit, *arguments)
 
 
+_WRITE_CLUSTERS = """
+INSERT INTO risk_clusters (org_id, cluster, organizations, seen_at)
+SELECT *, $4::timestamptz FROM unnest($1::text[], $2::text[], $3::integer[])
+"""
+
+
 async def write_clusters(connection: asyncpg.Connection, found: Sequence[Sequence[str]], at: datetime) -> None:
     """Write the clusters anew; readers see the old ones until the transaction ends."""
-    rows = [(org_id, f"cluster:{group[0]}", len(group), at) for group in found for org_id in group]
+    rows = [(org_id, f"cluster:{group[0]}", len(group)) for group in found for org_id in group]
+    columns = [[row[place] for row in rows] for place in range(3)]
     await connection.execute("DELETE FROM risk_clusters")
-    await connection.copy_records_to_table(
-        "risk_clusters", records=rows, columns=["org_id", "cluster", "organizations", "seen_at"]
-    )
+    await connection.execute(_WRITE_CLUSTERS, *columns, at)
 
 
-#: The digest names the cluster by its first organization, which identifies nobody. What operators ended stays ended.
+#: The digest is the id of the first organization. A link may be of an organization that was not created after all.
+#: What operators ended stays ended.
 _RELATE = """
 INSERT INTO organization_traits AS t (org_id, kind, digest)
-SELECT org_id, 'cluster', cluster FROM unnest($1::text[], $2::text[]) new (org_id, cluster) ORDER BY org_id
+SELECT id, 'cluster', $2 FROM organizations WHERE id = ANY ($1) ORDER BY id
 ON CONFLICT (org_id, kind, digest) DO UPDATE SET last_seen = EXCLUDED.last_seen
 WHERE t.last_seen < EXCLUDED.last_seen - interval '1 day'
 """
@@ -115,7 +121,7 @@ WHERE t.last_seen < EXCLUDED.last_seen - interval '1 day'
 
 async def relate(connection: asyncpg.Connection, group: Sequence[str]) -> None:
     """Give the organizations of a cluster a trait in common, so that evidence between them does not count."""
-    await connection.execute(_RELATE, list(group), [group[0]] * len(group))
+    await connection.execute(_RELATE, list(group), group[0])
 
 
 async def bonuses(connection: asyncpg.Connection, org_ids: Sequence[str]) -> int:
@@ -195,7 +201,7 @@ CROSS JOIN LATERAL (SELECT count(*) FILTER (WHERE first_seen > a.destination_cha
     FROM risk_links WHERE org_id = $1 AND entity LIKE 'address:%' AND first_seen <= a.destination_changed_at) address
 CROSS JOIN LATERAL (SELECT coalesce(sum(value_minor), 0)::bigint AS minor FROM risk_decisions
     WHERE org_id = $1 AND point = 'payout' AND id > $4 AND created_at >= a.destination_changed_at) asked
-WHERE a.org_id = $1 AND a.destination_changed_at > $2 - $3::interval AND (key.is_new OR address.is_new)
+WHERE a.org_id = $1 AND a.destination_changed_at > $2::timestamptz - $3::interval AND (key.is_new OR address.is_new)
 """
 
 
