@@ -4,12 +4,13 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from dev.bench.risk.platform import START, Doing, Org, Platform
+from domain.risk.act import Point
 
 #: Of honest organizations: behind an office's address, with two cards, and selling.
 OFFICE, TWO_CARDS, SELLS = 0.15, 0.15, 0.25
 #: Of honest acts: declined payments, refunds, payments with a new key after them, jobs that are released by silence.
 DECLINED, REFUNDED, NEW_KEY, SILENT = 0.05, 0.03, 0.02, 0.2
-HOURS_BETWEEN = 72
+HOURS_BETWEEN = 144
 
 
 class Population:
@@ -91,8 +92,6 @@ class Population:
         world.plan(world.now + timedelta(seconds=seconds), deliver)
 
     async def _payout(self, org: Org, since: timedelta) -> None:
-        from domain.risk.act import Point
-
         hours = round(since.total_seconds() / 3_600)
         facts = {"first_earning_hours": hours, "destination_age_hours": hours}
         await self.world.act(org, Point.PAYOUT, 5_000, facts=facts)

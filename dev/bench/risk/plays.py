@@ -3,6 +3,7 @@
 from collections import Counter as Tally
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 from dev.bench.risk.platform import Org, Platform
 from domain.risk.act import EntityKind, Outcome, Point
@@ -62,7 +63,7 @@ async def takeover(world: Platform, victims: int = 20) -> Found:
     """
     found = Found()
     for org in [org for org in world.orgs.values() if org.is_honest][:victims]:
-        address, device = world.address(), "thief"
+        address, device = world.address(), f"thief of {org.id}"
         if (await world.act(org, Point.KEY, address=address, device=device)).outcome is Outcome.ALLOW:
             await world.make_key(org)
         account = {EntityKind.PAYOUT_ACCOUNT: f"account of {org.id}"}
@@ -168,8 +169,6 @@ async def _wait_in_silence(world: Platform, found: Found, org: Org, payer: Org, 
         found.note(passes=not is_held, by="delivery (release held)", lost=3_000)
         if not is_held:
             await world.release(escrow_id, org, payer, 100, silent=True)
-
-    from datetime import timedelta
 
     world.plan(world.now + timedelta(days=3), release)
 

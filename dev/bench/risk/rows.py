@@ -97,7 +97,7 @@ class Rows:
         """Write the evidence of a job that ended well."""
         event = self.id("rev", at)
         who = {"agent_id": agent_of(payee), "agent_org_id": payee, "counterparty_org_id": payer, "counterparty": payer}
-        what = {"kind": "contract_completed", "source": "escrow", "key": event, "delivery_seconds": seconds}
+        what = {"kind": "released", "source": "escrow", "key": event, "delivery_seconds": seconds}
         await self.add("reputation_events", at, id=event, day=at.date(), **who, **what)
 
     async def rating(self, payer: str, payee: str, at: datetime) -> None:
@@ -110,7 +110,7 @@ class Rows:
     async def payout_account(self, org_id: str, at: datetime) -> None:
         """Write that an organization is paid to a new account from now on."""
         await self.change("DELETE FROM creator_accounts WHERE org_id = $1", org_id)
-        await self.add("creator_accounts", at, org_id=org_id, destination_changed_at=at)
+        await self.add("creator_accounts", at, org_id=org_id, ref=org_id, destination_changed_at=at)
 
 
 def agent_of(org_id: str) -> str:
@@ -119,6 +119,8 @@ def agent_of(org_id: str) -> str:
 
 
 def _empty(kind: str, at: datetime) -> object:
+    if kind == "date":
+        return at.date()
     if kind.startswith("timestamp"):
         return at
     return [] if kind.endswith("[]") else _EMPTY.get(kind, "")
