@@ -70,6 +70,7 @@ from activities.returns.allocation import AllocationActivities
 from activities.risk.case import RiskCaseActivities
 from activities.risk.night import RiskNightActivities
 from activities.risk.outcomes import RiskOutcomeActivities
+from activities.risk.training import RiskTrainingActivities
 from activities.secrets.access import SecretAccessActivities
 from activities.secrets.rotation import RotationActivities
 from activities.usage.usage import Metering, UsageActivities
@@ -276,6 +277,7 @@ def make_worker(
                 currency=settings.price_of_credits.currency,
                 sealed_signals=sealed_signals,
             ),
+            RiskTrainingActivities(database),
             rotations,
             ReputationActivities(
                 database, enabled=settings.nightly_reputation_update_enabled, rate_e4=settings.reputation_rate_e4

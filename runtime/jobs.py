@@ -115,6 +115,19 @@ SCHEDULES = [
         catch_up_within=timedelta(hours=20),
     ),
     _job("risk-sweep", _every(minutes=5), "Looks for card testing and takeovers"),
+    _job(
+        "risk-training",
+        ScheduleSpec(
+            calendars=[
+                ScheduleCalendarSpec(
+                    day_of_week=[ScheduleRange(0)], hour=[ScheduleRange(2)], minute=[ScheduleRange(40)]
+                )
+            ]
+        ),
+        "Trains a model that scores acts, on Sundays at 02:40",
+        run_timeout=timedelta(hours=10),
+        catch_up_within=timedelta(days=2),
+    ),
     _job("spend-alerts", _every(minutes=1), "Raises alerts about spending", run_timeout=None),
     _job("secret-rotation-sweep", _every(minutes=5), "Starts the runs of rotations of secrets that have none"),
     _job(

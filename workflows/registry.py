@@ -63,6 +63,7 @@ from workflows.reputation.reputation_decay import ReputationDecayWorkflow
 from workflows.returns.allocation import AllocationWorkflow
 from workflows.risk.case import RiskCaseWorkflow
 from workflows.risk.night import RiskNightWorkflow, RiskSweepWorkflow
+from workflows.risk.training import RiskTrainingWorkflow
 from workflows.secrets.access_seal import SecretAccessSealWorkflow
 from workflows.secrets.rotation import RotationWorkflow
 from workflows.usage.usage_charges import UsageChargesWorkflow
@@ -117,6 +118,7 @@ WORKFLOWS = (
     RiskNightWorkflow,
     RiskSweepWorkflow,
     RiskCaseWorkflow,
+    RiskTrainingWorkflow,
     RotationSweepWorkflow,
     RotationWorkflow,
     AccountingDaysWorkflow,

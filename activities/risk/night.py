@@ -20,8 +20,9 @@ from domain.risk import detectors
 from domain.risk.act import EntityKind, Point
 from domain.risk.case import UNDECIDED, CaseKind, HoldKind, NewHold
 from domain.risk.clusters import MOST_SHARING, Clusters
-from domain.risk.detectors import Attempts, Conduct, Finding, Paid, ScoreChange
+from domain.risk.detectors import Attempts, Conduct, Finding, Paid
 from repositories.billing import billing_terms
+from repositories.common.listing import first_id
 from repositories.messages import notification
 from repositories.risk import case as case_rows, night
 from repositories.risk.night import Read
@@ -193,33 +194,26 @@ class RiskNightActivities:
 
     async def _refunds(self, reader: _Reader, now: datetime) -> list[Finding]:  # noqa: ARG002
         paid: dict[str, Paid] = defaultdict(Paid)
-        everybody = Paid()
+        everybody, clusters = Paid(), defaultdict[str, set[str]](set)
         async for row in reader.rows(night.PAYMENTS):
             back = self._cents(row["refunded_minor"] + row["disputed_minor"], row["currency"])
             one = Paid(1, row["refunded_minor"] > 0, row["disputed_minor"] > 0, back)
             paid[row["org_id"]].add(one)
             everybody.add(one)
-        clusters: dict[str, list[str]] = defaultdict(list)
-        async for row in reader.rows(night.CLUSTERS):
-            if row["org_id"] in paid and paid[row["org_id"]].returned_minor:
-                clusters[row["cluster"]].append(row["org_id"])
+            if back and row["cluster"] is not None:
+                clusters[row["cluster"]].add(row["org_id"])
         found = {org_id: detectors.refund_abuse(org_id, (org_id,), each, everybody) for org_id, each in paid.items()}
         for cluster, org_ids in clusters.items():
             together = Paid()
             for org_id in org_ids:
                 together.add(paid[org_id])
             if len(org_ids) > 1 and not any(found[org_id] for org_id in org_ids):
-                found[cluster] = detectors.refund_abuse(cluster, tuple(org_ids), together, everybody)
+                found[cluster] = detectors.refund_abuse(cluster, tuple(sorted(org_ids)), together, everybody)
         return [each for each in found.values() if each is not None]
 
     async def _scores(self, reader: _Reader, now: datetime) -> list[Finding]:
-        found, day = [], now.date()
-        async for row in reader.rows(night.CHANGES, day, detectors.MIN_CHANGE_E6):
-            async with self._database.platform() as session:
-                connection = await driver_connection(session)
-                seen = await night.noise(connection, row["agent_id"], day, WINDOW.days, now - PRAISED_WITHIN)
-            activity.heartbeat()
-            found.append(detectors.anomaly(ScoreChange(row["agent_id"], row["org_id"], day, row["moved_e6"], *seen)))
+        arguments = (now.date(), detectors.MIN_CHANGE_E6, first_id("fbk", now - PRAISED_WITHIN))
+        found = [detectors.anomaly(**dict(row)) async for row in reader.rows(night.CHANGES, *arguments)]
         return [each for each in found if each is not None]
 
     async def _card_testing(self, reader: _Reader, now: datetime) -> list[Finding]:

@@ -7,7 +7,7 @@ needs a number of observations below which chance explains what was seen.
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import timedelta
 from statistics import median
 
 from domain.risk.case import CaseKind, HoldKind, NewHold
@@ -29,10 +29,8 @@ SMALL_MINOR = 1_000
 #: The growing time of a block, by the number of earlier ones.
 BLOCKS = (timedelta(hours=1), timedelta(hours=6), timedelta(days=1), timedelta(days=7))
 TAKEOVER_WITHIN = timedelta(hours=72)
-#: Nights of history before a score has noise of its own, and the lowest change that is looked at, in millionths.
-MIN_NIGHTS, MIN_CHANGE_E6 = 14, 50_000
-#: The robust z from which a change is beyond an agent's noise.
-MIN_Z = 6
+#: A rise that is looked at, in millionths, and the least praise of new organizations behind it.
+MIN_CHANGE_E6, MIN_NEW_PRAISE = 50_000, 3
 #: Ratings circle from this score on; money also needs a closed flow. Above the last two earnings are held.
 RATING_SCORE_E4, MONEY_SCORE_E4, MONEY_MINOR = 30_000, 15_000, 10_000
 INSIDE_E4, HELD_INSIDE_E4, HELD_SCORE_E4 = 5_000, 8_000, 24_000
@@ -95,50 +93,30 @@ def is_mostly_silent(silent: int, deliveries: int, all_silent: int, all_deliveri
     return silent >= MIN_SILENT and lowest_share_e4(silent, deliveries) > (WHOLE_E4 + min(usual_e4, WHOLE_E4)) // 2
 
 
-def robust_z(change: int, earlier: Sequence[int]) -> int:
-    """Return how many robust standard deviations a change is from its earlier ones, by median and MAD.
+def anomaly(
+    agent_id: str, org_id: str, moved_e6: int, *, is_sudden: bool, praise: int, new_praise: int
+) -> Finding | None:
+    """Find a score that left its own interval, or rises by praise of newcomers.
 
-    A thousandth of the scale counts as noise, so that a score which never changed has some.
+    Args:
+        agent_id: the agent; its organization is `org_id`.
+        org_id: see above.
+        moved_e6: the change of the overall score in a night, in millionths.
+        is_sudden: whether it left the 90 % interval of the night before, see `domain.reputation.score_changes`.
+        praise: good ratings of the last days.
+        new_praise: those of organizations that were new then.
     """
-    middle = median(earlier)
-    deviation = 1.4826 * median(abs(each - middle) for each in earlier)
-    return math.floor(abs(change - middle) / (deviation + 1_000))
-
-
-@dataclass(frozen=True, slots=True)
-class ScoreChange:
-    """The change of an agent's score in a night and the earlier ones, in millionths; 0 for a night without change.
-
-    `praise` counts good ratings of the last days, `new_praise` those of organizations that were new then.
-    """
-
-    agent_id: str
-    org_id: str
-    day: date
-    moved_e6: int
-    earlier: Sequence[int]
-    praise: int
-    new_praise: int
-
-
-def anomaly(change: ScoreChange) -> Finding | None:
-    """Find a score that rises beyond its own noise by praise of newcomers, or reverses suddenly."""
-    if abs(change.moved_e6) < MIN_CHANGE_E6 or len(change.earlier) < MIN_NIGHTS:
+    by_new = moved_e6 >= MIN_CHANGE_E6 and new_praise >= MIN_NEW_PRAISE and new_praise * 2 >= praise
+    if not by_new and not is_sudden:
         return None
-    z, trend = robust_z(change.moved_e6, change.earlier), sum(change.earlier[-MIN_NIGHTS:])
-    by_new = change.moved_e6 > 0 and change.new_praise >= 3 and change.new_praise * 2 >= change.praise
-    reverses = change.moved_e6 * trend < 0 and abs(change.moved_e6) >= abs(trend) >= MIN_CHANGE_E6
-    if z < MIN_Z or not (by_new or reverses):
-        return None
-    what = f"{change.new_praise} of {change.praise} good ratings are of new organizations" if by_new else "it reversed"
     return Finding(
         kind=CaseKind.REPUTATION,
-        group=change.agent_id,
-        org_ids=(change.org_id,),
-        why=f"The score of {change.agent_id} moved by {change.moved_e6} millionths on {change.day}, {z} times its own "
-        f"noise, and {what}.",
-        holds=(NewHold(kind=HoldKind.SCORE, subject=change.agent_id, org_id=change.org_id),),
-        evidence={"z": z, "moved_e6": change.moved_e6, "praise": change.praise, "new_praise": change.new_praise},
+        group=agent_id,
+        org_ids=(org_id,),
+        why=f"The score of {agent_id} moved by {moved_e6} millionths in a night, "
+        f"{'out of' if is_sudden else 'within'} its interval; {new_praise} of {praise} good ratings are of newcomers.",
+        holds=(NewHold(kind=HoldKind.SCORE, subject=agent_id, org_id=org_id),),
+        evidence={"moved_e6": moved_e6, "is_sudden": is_sudden, "praise": praise, "new_praise": new_praise},
     )
 
 

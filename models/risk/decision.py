@@ -26,7 +26,8 @@ class RiskDecision(Base):
         facts: every fact that is not 0 or empty, by name.
         entities: in the form of `domain.risk.act.entity`.
         value_minor: the amount in minor units of its currency, credits at their price.
-        score: of the champion model, `{"version", "score_e4", "reasons": [{"sentence", "effect_e4"}]}`.
+        score: of the champion model, `{"version", "score_e4", "reasons": [{"sentence", "effect_e4"}]}`, and of the
+            challenger the same below `challenger`; without a champion that is all.
         label: `fraud` or `legitimate`, once it is known.
     """
 

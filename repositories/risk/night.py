@@ -6,7 +6,7 @@ costs nothing; links and traits have one row for each organization and entity.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import asyncpg
@@ -67,12 +67,13 @@ DELIVERED = Read(
     prefix="rev",
 )
 PAYMENTS = Read(
-    "SELECT p.id, p.org_id, p.currency, p.refunded_minor, (SELECT coalesce(sum(amount_minor), 0)::bigint"
-    " FROM payment_disputes d WHERE d.payment_id = p.id AND d.status NOT IN ('inquiry', 'won')) AS disputed_minor"
-    " FROM payments p WHERE p.id > $1 AND p.received_minor > 0 ORDER BY p.id LIMIT $2",
+    "SELECT p.id, p.org_id, c.cluster, p.currency, p.refunded_minor,"
+    " (SELECT coalesce(sum(amount_minor), 0)::bigint FROM payment_disputes d WHERE d.payment_id = p.id"
+    " AND d.status NOT IN ('inquiry', 'won')) AS disputed_minor"
+    " FROM payments p LEFT JOIN risk_clusters c ON c.org_id = p.org_id"
+    " WHERE p.id > $1 AND p.received_minor > 0 ORDER BY p.id LIMIT $2",
     prefix="pay",
 )
-CLUSTERS = Read("SELECT org_id, cluster FROM risk_clusters WHERE org_id > $1 ORDER BY org_id LIMIT $2", ("org_id",))
 #: Further argument: the points.
 DECISIONS = Read(
     "SELECT d.* FROM unnest($3::text[]) wanted(point) CROSS JOIN LATERAL (SELECT id, point, org_id, entities,"
@@ -80,10 +81,17 @@ DECISIONS = Read(
     " ORDER BY id LIMIT $2",
     prefix="rsd",
 )
-#: Further arguments: the night, and the lowest change.
+#: Further arguments: the night, the lowest rise, and the id of the first rating that is counted. Agents that were new
+#: two weeks ago have no interval of their own.
 CHANGES = Read(
-    "SELECT h.agent_id, a.org_id, h.moved_e6 FROM reputation_history h JOIN agents a ON a.id = h.agent_id"
-    " WHERE h.agent_id > $1 AND h.day = $3 AND abs(h.moved_e6) >= $4 ORDER BY h.agent_id LIMIT $2",
+    "SELECT h.agent_id, a.org_id, h.moved_e6, h.is_sudden, p.praise, p.new_praise FROM reputation_history h"
+    " JOIN agents a ON a.id = h.agent_id JOIN reputation_agents r ON r.agent_id = h.agent_id"
+    " CROSS JOIN LATERAL (SELECT count(*) AS praise,"
+    " count(*) FILTER (WHERE o.created_at > f.created_at - interval '7 days') AS new_praise"
+    " FROM reputation_feedback f JOIN organizations o ON o.id = f.org_id WHERE f.agent_id = h.agent_id AND f.id > $5"
+    " AND (SELECT avg(value::numeric) FROM jsonb_each_text(f.ratings)) >= 4) p"
+    " WHERE h.agent_id > $1 AND h.day = $3 AND (h.is_sudden OR h.moved_e6 >= $4) AND r.started_on <= $3 - 14"
+    " ORDER BY h.agent_id LIMIT $2",
     ("agent_id",),
 )
 
@@ -154,28 +162,6 @@ ORDER BY e.id LIMIT 100
 async def open_escrows(connection: asyncpg.Connection, org_id: str) -> list[Any]:
     """Return the first 100 open escrows that pay an organization."""
     return await connection.fetch(_OPEN_ESCROWS, org_id)
-
-
-_EARLIER = """
-SELECT coalesce(h.moved_e6, 0) FROM reputation_agents a
-CROSS JOIN generate_series(greatest(a.started_on + 1, $2::date - $3::int), $2::date - 1, interval '1 day') night
-LEFT JOIN LATERAL (SELECT moved_e6 FROM reputation_history WHERE day = night::date AND agent_id = $1) h ON true
-WHERE a.agent_id = $1 ORDER BY night
-"""
-_PRAISE = """
-SELECT count(*) AS praise, count(*) FILTER (WHERE o.created_at > f.created_at - interval '7 days') AS by_new
-FROM reputation_feedback f JOIN organizations o ON o.id = f.org_id
-WHERE f.agent_id = $1 AND f.id > $2 AND (SELECT avg(value::numeric) FROM jsonb_each_text(f.ratings)) >= 4
-"""
-
-
-async def noise(
-    connection: asyncpg.Connection, agent_id: str, night: date, days: int, praised_since: datetime
-) -> tuple[list[int], int, int]:
-    """Return an agent's changes of the nights before, its good ratings since a time, and those of new organizations."""
-    earlier = [row[0] for row in await connection.fetch(_EARLIER, agent_id, night, days)]
-    [praise] = await connection.fetch(_PRAISE, agent_id, first_id("fbk", praised_since))
-    return earlier, praise["praise"], praise["by_new"]
 
 
 _DECLINED = """

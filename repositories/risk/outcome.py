@@ -64,7 +64,7 @@ _ENDED = (
 
 @dataclass(frozen=True, slots=True)
 class Decided:
-    """What the decision of a payment says of it: its id, the stored entities, and the value."""
+    """A decision of a payment or refund: its id, the stored entities, and the value."""
 
     decision_id: str
     entities: Sequence[str]

@@ -167,8 +167,8 @@ async def test_ring_is_one_case_that_holds_earnings_and_costs_nothing_beyond_the
 async def delivered(world: World, org_id: str, seconds: int) -> None:
     event = id_at("rev", BEFORE)
     about = {"key": event, "agent_id": f"agt_{org_id}", "agent_org_id": org_id, "kind": "released"}
-    about |= {"source": "escrow", "delivery_seconds": seconds, "day": BEFORE.date()}
-    await world.put(ReputationEventRow, id=event, **about, seasoned_on=BEFORE.date())
+    days = {"day": BEFORE.date(), "seasoned_on": BEFORE.date()}
+    await world.put(ReputationEventRow, id=event, source="escrow", delivery_seconds=seconds, **about, **days)
 
 
 async def test_junk_deliverer_is_paid_by_nobodys_silence(world: World) -> None:
@@ -266,8 +266,8 @@ async def test_new_key_then_new_account_then_payout_is_held_and_owners_are_told(
         key = {"org_id": "org_a", "principal": name, "role": "owner", "command_id": name}
         await world.put(ApiKey, id=name, created_at=NOW - age, **key)
     about = {"recipient": "org_a/ann", "org_id": "org_a", "principal": "ann", "kind": "mail", "status": "verified"}
-    about |= {"address": "ann@example.com", "verified_at": NOW, "target_digest": "x"}
-    await world.put(NotificationChannel, id=id_at("nch", NOW), **about)
+    about |= {"address": "ann@example.com", "target_digest": "x"}
+    await world.put(NotificationChannel, id=id_at("nch", NOW), verified_at=NOW, **about)
     changed = {"destination_changed_at": NOW - timedelta(hours=2)}
     await world.put(CreatorAccountRow, org_id="org_a", **changed)
     await world.decided("payout", "org_a", NOW - timedelta(minutes=4), 90_000)

@@ -2,24 +2,19 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx2
 import pytest
 from sqlalchemy import text
 
-from api.app import create_app
 from domain.risk.act import Outcome, Point
 from models.risk.rule import RiskRule
-from providers.payments.registry import Providers
 from runtime.database import Database
 from runtime.identity import new_id
-from tests.api.conftest import Caller, NewTenant, Tenant, new_key, refused, settings_for
-from tests.api.paying import Written, intents
-from tests.support.payments import FakeProvider
-from tests.support.serving import client_of
+from tests.api.conftest import Caller, NewTenant, Tenant, new_key, refused
+from tests.api.paying import Written, intents, paying_app
 
 pytestmark = pytest.mark.db
 
@@ -53,16 +48,8 @@ async def set_rules(database: Database, *, on: bool) -> None:
 @pytest.fixture(scope="module")
 async def enforcing(database_urls: Any, database: Database) -> AsyncIterator[httpx2.AsyncClient]:
     """An app where every provider is set up, no run ever answers, and decisions have an effect."""
-    settings = settings_for(
-        database_urls, command_timeout=timedelta(milliseconds=50), risk_enforced=True, risk_key="a key of the tests"
-    )
-    fakes: Any = {name: FakeProvider() for name in ("stripe", "paypal", "credits")}
-    application = create_app(settings, providers=Providers(fakes))
-    risk = application.state.deps.risk
-    # A loaded machine answers later than production must.
-    risk.settings = replace(risk.settings, within=timedelta(minutes=1))
     await set_rules(database, on=True)
-    async with client_of(application) as client:
+    async with paying_app(database_urls, risk_enforced=True, risk_key="a key of the tests") as client:
         yield client
     await set_rules(database, on=False)
 

@@ -1,6 +1,6 @@
 """Detectors of fraud by planted cases, honest crowds, and properties. Seeds are printed."""
 
-from datetime import date, timedelta
+from datetime import timedelta
 from random import Random
 
 import pytest
@@ -9,7 +9,7 @@ from hypothesis import given, strategies as st
 from domain.risk import detectors
 from domain.risk.case import HoldKind
 from domain.risk.clusters import MOST_SHARING, Clusters
-from domain.risk.detectors import Attempts, Conduct, Paid, ScoreChange
+from domain.risk.detectors import Attempts, Conduct, Paid
 from domain.risk.rings import LARGEST, WHOLE_E4, rings
 from services.risk.rings import find
 
@@ -200,19 +200,15 @@ def test_blocks_grow_up_to_a_week() -> None:
     assert hours == [1, 6, 24, 168, 168, 168]
 
 
-def moved(moved_e6: int, earlier: list[int], praise: int = 0, new_praise: int = 0) -> bool:
-    change = ScoreChange("agt_a", "org_a", date(2026, 1, 5), moved_e6, earlier, praise, new_praise)
-    return detectors.anomaly(change) is not None
-
-
-def test_score_is_anomalous_beyond_its_own_noise_by_praise_of_newcomers_or_reversal() -> None:
-    quiet, wild = [0, 1_000, -1_000, 2_000] * 5, [60_000, -60_000, 55_000, -58_000] * 5
-    assert moved(80_000, quiet, praise=5, new_praise=4)
-    assert not moved(80_000, quiet, praise=9, new_praise=3)
-    assert not moved(80_000, wild, praise=5, new_praise=4)
-    assert not moved(80_000, quiet[:13], praise=5, new_praise=4)
-    assert moved(-150_000, [8_000] * 14)
-    assert not moved(150_000, [8_000] * 14)
+@pytest.mark.parametrize(
+    ("moved_e6", "is_sudden", "new_praise", "is_anomalous"),
+    [(80_000, False, 3, True), (80_000, False, 2, False), (40_000, False, 3, False), (-110_000, True, 0, True)],
+)
+def test_score_is_anomalous_out_of_its_interval_or_by_praise_of_newcomers(
+    moved_e6: int, is_sudden: bool, new_praise: int, is_anomalous: bool
+) -> None:
+    found = detectors.anomaly("agt_a", "org_a", moved_e6, is_sudden=is_sudden, praise=5, new_praise=new_praise)
+    assert (found is not None) is is_anomalous
 
 
 def test_case_of_a_cluster_needs_ratings_inside_or_two_rewards() -> None:

@@ -28,15 +28,9 @@ async def test_night_runs_every_detector_and_repeated_opens_nothing_twice(
 ) -> None:
     owner, at = await connect(plain_url(fresh_database_urls.owner)), datetime.now(UTC) - timedelta(days=1)
     for payer, payee in (("org_a", "org_b"), ("org_b", "org_c"), ("org_c", "org_a")):
-        one = {
-            "id": id_at("esc", at),
-            "contract_id": payer,
-            "org_id": payer,
-            "payee_org_id": payee,
-            "status": "released",
-        }
+        one = {"id": id_at("esc", at), "contract_id": payer, "org_id": payer, "payee_org_id": payee}
         amounts = {"currency": "USD", "amount_minor": 50_000, "funded_minor": 50_000, "released_minor": 50_000}
-        await put(owner, EscrowRow, at, **one, **amounts)
+        await put(owner, EscrowRow, at, status="released", **one, **amounts)
     await owner.close()
     client, queue = with_plugin(idle_server.client), new_id("queue")
     work = RiskNightActivities(fresh_database, CreditPrice(price=Decimal("0.10"), currency="USD"))

@@ -33,7 +33,7 @@ from domain.payments.payment.fulfilment import fulfilment_due
 from domain.payments.payment.options import CREDITS, STRIPE
 from domain.payments.payment.purposes import rules_of
 from domain.payments.payment.state import AWAITING, Fulfilment, Payment, PaymentStatus
-from domain.payments.payment.terms import PaymentTerms, PurposeKind
+from domain.payments.payment.terms import PaymentTerms
 from domain.risk.act import Act, Outcome, Point
 from domain.tenants.metadata import NO_METADATA, OwnMetadata
 from repositories.payments import payment as payments, payment_command as intents
@@ -130,7 +130,7 @@ async def _decided(deps: Deps, actor: Actor, once: Command, made: PaymentTerms) 
     A challenge has an effect at Stripe only: other providers authenticate each payer, and credits need no payer.
     """
     act = Act(
-        point=Point.TOPUP if made.purpose.kind is PurposeKind.CREDITS else Point.PAYMENT,
+        point=Point.TOPUP if rules_of(made).is_top_up else Point.PAYMENT,
         actor=actor,
         org_id=made.org_id,
         subject=made.payment_id,
