@@ -42,7 +42,7 @@ async def versions(connection: asyncpg.Connection) -> tuple[int, int]:
 async def document(connection: asyncpg.Connection, version: int) -> dict[str, Any]:
     """Return the document of a model."""
     found: dict[str, Any] = json.loads(
-        await connection.fetchval("SELECT document FROM risk_models WHERE version = $1", version)
+        await connection.fetchval("SELECT document::text FROM risk_models WHERE version = $1", version)
     )
     return found
 

@@ -40,7 +40,7 @@ class Population:
 
     def _life(self, org: Org) -> Iterator[tuple[datetime, Doing]]:
         draw, at = self.world.draw, self.world.now
-        usual, earned = round(100 + draw.lognormvariate(7.5, 1)), None
+        usual, is_paid = round(100 + draw.lognormvariate(7.5, 1)), False
         sells = draw.random() < SELLS
         if sells:
             self.sellers.append(org)
@@ -49,11 +49,14 @@ class Population:
             yield at + timedelta(hours=1), lambda: self._job(org, usual)
             if draw.random() < NEW_KEY:
                 yield at + timedelta(hours=2), lambda: self.world.make_key(org)
-            if sells and earned is None:
-                # Most platforms pay out every other week.
-                earned = at
-                wait = timedelta(hours=max(40.0, draw.gauss(10 * 24, 4 * 24)))
-                yield at + wait, lambda wait=wait: self._payout(org, wait)
+            if sells and not is_paid:
+                is_paid = True
+                yield self._first_payout(org, at)
+
+    def _first_payout(self, org: Org, earned: datetime) -> tuple[datetime, Doing]:
+        """Plan a payout, mostly weeks after the first earning."""
+        wait = timedelta(hours=max(40.0, self.world.draw.gauss(10 * 24, 4 * 24)))
+        return earned + wait, lambda: self._payout(org, wait)
 
     async def _payment(self, org: Org, usual: int) -> None:
         world = self.world
@@ -65,8 +68,11 @@ class Population:
             if answer != "declined":
                 break
         if payment_id and world.draw.random() < REFUNDED:
-            refund = lambda: world.refund(org, payment_id, amount)  # noqa: E731
-            world.plan(world.now + timedelta(hours=20), refund)  # type: ignore[arg-type]
+
+            async def refund() -> None:
+                await world.refund(org, payment_id, amount)
+
+            world.plan(world.now + timedelta(hours=20), refund)
 
     async def _job(self, payer: Org, amount: int) -> None:
         """Buy work of a seller, who delivers after hours; the payer approves and rates it, or stays silent."""

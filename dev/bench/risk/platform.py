@@ -5,6 +5,7 @@ counted for the entities of its decision, as the reader of events does.
 """
 
 import time
+from collections import Counter as Tally
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -177,8 +178,8 @@ class Platform:
     async def sign_up(self, org: Org) -> bool:
         """Evaluate a sign-up as the platform does, and make the organization with a key if it may be."""
         seen = {EntityKind.DEVICE: org.device, EntityKind.ADDRESS: org.at[0]}
-        named = {"subject": org.id, "command_id": self.name("cmd")}
-        act = Act(point=Point.SIGNUP, actor=OPERATOR, org_id=None, seen=seen, **named)
+        command_id = self.name("cmd")
+        act = Act(point=Point.SIGNUP, actor=OPERATOR, org_id=None, subject=org.id, command_id=command_id, seen=seen)
         if (await self.decide(org, act)).outcome is not Outcome.ALLOW:
             return False
         await self.rows.organization(org.id, self.now)
@@ -290,7 +291,7 @@ class Platform:
 
     async def release(self, escrow_id: str, payee: Org, payer: Org, seconds: int, *, silent: bool = False) -> None:
         """Release an escrow, on approval or because nobody reviewed it in time."""
-        await self.rows.settle(escrow_id, payee.id)
+        await self.rows.release(escrow_id)
         await self.rows.delivered(payer.id, payee.id, seconds, self.now)
         if silent:
             act = Act(point=Point.DELIVER, actor=OPERATOR, org_id=payee.id, subject="", command_id="")
@@ -313,6 +314,11 @@ class Platform:
         async with self.database.platform() as session:
             connection = await driver_connection(session)
             return {row["subject"] for row in await connection.fetch(_HELD, kind, self.now)}
+
+    def honest_stops(self) -> Tally[tuple[str, str]]:
+        """Return how many acts of honest organizations each rule stopped or challenged, with the outcome."""
+        honest = [org for org in self.orgs.values() if org.is_honest]
+        return Tally((rule, outcome.value) for org in honest for _, _, outcome, rule in org.stops)
 
     async def cases_since(self, since: datetime) -> list[tuple[str, set[str]]]:
         """Return the kinds and the organizations of cases that were opened since a time."""

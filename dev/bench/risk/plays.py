@@ -104,7 +104,7 @@ async def refund_loop(world: Platform, rounds: int = 40) -> Found:
 
 
 async def sybil_farm(world: Platform, raters: int = 30) -> Found:
-    """Praise one's own agent by organizations that share fifteen devices and six cards, a job and a rating each a day."""
+    """Praise one's own agent by organizations that share 15 devices and six cards, a job and a rating each a day."""
     found, star = Found(), world.new(is_honest=False, device="sybil 0")
     await world.sign_up(star)
     await world.wait(days=1)
@@ -197,7 +197,7 @@ PLAYS: dict[str, tuple[Play, str]] = {
 }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Row:
     """A play's figures, with the honest organizations that were stopped meanwhile.
 
@@ -234,5 +234,11 @@ async def play(world: Platform, name: str) -> Row:
         # The owner of an account that was taken over asked for nothing.
         stopped[Outcome.REVIEW] |= set() if kind == "takeover" and name == "takeover" else innocent
     whole = sum(org.is_honest for org in world.orgs.values()) / 1_000
-    order = (Outcome.BLOCK, Outcome.REVIEW, Outcome.CHALLENGE)
-    return Row(name, found, *(len(stopped[outcome]) / whole for outcome in order), (guilty, honest))
+    return Row(
+        name=name,
+        found=found,
+        blocked=len(stopped[Outcome.BLOCK]) / whole,
+        reviewed=len(stopped[Outcome.REVIEW]) / whole,
+        challenged=len(stopped[Outcome.CHALLENGE]) / whole,
+        cases=(guilty, honest),
+    )

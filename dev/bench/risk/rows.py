@@ -87,11 +87,11 @@ class Rows:
         await self.add("escrow_parties", at, org_id=payee, escrow_id=escrow_id, status="delivered")
         return escrow_id
 
-    async def settle(self, escrow_id: str, payee: str, *, refunded: bool = False) -> None:
-        """Write that an escrow was released, or refunded."""
-        status, column = ("refunded", "refunded_minor") if refunded else ("released", "released_minor")
-        await self.change(f"UPDATE escrows SET status = $2, {column} = funded_minor WHERE id = $1", escrow_id, status)
-        await self.change("UPDATE escrow_parties SET status = $2 WHERE escrow_id = $1", escrow_id, status)
+    async def release(self, escrow_id: str) -> None:
+        """Write that an escrow was released."""
+        released = "SET status = 'released', released_minor = funded_minor"
+        await self.change(f"UPDATE escrows {released} WHERE id = $1", escrow_id)
+        await self.change("UPDATE escrow_parties SET status = 'released' WHERE escrow_id = $1", escrow_id)
 
     async def delivered(self, payer: str, payee: str, seconds: int, at: datetime) -> None:
         """Write the evidence of a job that ended well."""
