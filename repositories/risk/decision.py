@@ -4,7 +4,8 @@ They use asyncpg directly, one round trip each, because they are part of frequen
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -127,6 +128,18 @@ class Known:
 
     verdict: Verdict
     result: str | None
+
+
+@asynccontextmanager
+async def savepoint(connection: asyncpg.Connection) -> AsyncIterator[None]:
+    """Open a savepoint; an exception, also of a time-out, rolls back to it and leaves the transaction usable."""
+    await connection.execute("SAVEPOINT risk")
+    try:
+        yield
+    except BaseException:
+        await connection.execute("ROLLBACK TO SAVEPOINT risk")
+        raise
+    await connection.execute("RELEASE SAVEPOINT risk")
 
 
 async def of_command(connection: asyncpg.Connection, act: Act) -> Known | None:

@@ -111,19 +111,16 @@ class Risk:
         now: datetime,
     ) -> tuple[Facts, tuple[Score | None, Score | None], Decision]:
         """Count the act, gather its facts and decide; by its amount alone if that takes too long."""
-        await connection.execute("SAVEPOINT risk")
         try:
-            async with asyncio.timeout(self.settings.within.total_seconds()):
+            async with decisions.savepoint(connection), asyncio.timeout(self.settings.within.total_seconds()):
                 seen = await self._see(connection, act, entities, now)
                 listed = await decisions.listed(connection, sorted(entities.values()), now)
                 champion, challenger = (None if each is None else evaluate(each, seen) for each in self._models)
                 if champion is not None:
                     seen["model_score"] = champion.score_e4
                 decision = decide_by_rules(self._rules, act.point, seen, listed)
-                await connection.execute("RELEASE SAVEPOINT risk")
             return seen, (champion, challenger), decision
         except _LATE as error:
-            await connection.execute("ROLLBACK TO SAVEPOINT risk")
             log.warning("risk.unavailable", point=act.point.value, error=f"{type(error).__name__}: {error}"[:300])
             above = act.amount_minor > self.settings.review_above.minor(act.currency)
             await alert.raise_alert(

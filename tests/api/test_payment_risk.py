@@ -92,7 +92,7 @@ async def test_repeated_request_is_decided_once(payer: Tenant, database: Databas
     await requested(payer.owner, body, key)
     await requested(payer.owner, body, key)
     [made] = await intents(database, payer.org_id)
-    assert await decisions_of(database, payer.org_id) == [("payment", "allow", made["payment_id"], "off_session")]
+    assert await decisions_of(database, payer.org_id) == [("topup", "allow", made["payment_id"], "off_session")]
 
 
 async def test_blocked_request_gets_the_same_refusal_again_and_stores_nothing(

@@ -11,7 +11,6 @@ from domain.common.errors import Invalid
 from domain.risk.act import EntityKind, Label, Outcome, Point, written
 from domain.risk.backtest import Backtest, Decided
 from domain.risk.facts import FACTS, value_of
-from domain.risk.reasons import Reason, reason_class
 from domain.risk.rule import (
     DEFAULTS,
     MAX_BYTES,
@@ -146,11 +145,6 @@ def test_rules_of_another_point_do_not_decide():
     assert outcome(moved) == ("allow", None)
 
 
-def test_lower_priority_decides_before_the_name():
-    rules = [rule(Outcome.BLOCK, "a", priority=2), rule(Outcome.BLOCK, "z", priority=1), rule(Outcome.BLOCK, "y")]
-    assert outcome(*rules) == ("block", "y")
-
-
 def test_rule_that_cannot_be_computed_does_not_match():
     assert outcome(rule(Outcome.BLOCK, expression="amount / linked > 1")) == ("allow", None)
 
@@ -264,8 +258,3 @@ def test_entity_of_another_form_is_refused(kind: EntityKind, value: str):
     with pytest.raises(Invalid) as refusal:
         written(kind, value, "value")
     assert refusal.value.extra == {"field": "value"}
-
-
-def test_every_point_has_a_class_of_reason():
-    assert reason_class(Point.FUND, "related_parties") is Reason.RELATED_PARTIES
-    assert Reason.OTHER not in {reason_class(point, rule) for point in Point for rule in (None, "block_list")}

@@ -190,7 +190,7 @@ async def test_instruments_are_linked_also_if_they_were_declined(books, database
             methods=("card:fp_tried",),
         )
 
-        async def retrieve(_: str, seen: Snapshot = seen) -> Snapshot:
+        async def retrieve(ref: str, seen: Snapshot = seen) -> Snapshot:
             return seen
 
         fake.retrieve = retrieve  # type: ignore[assignment, method-assign]
