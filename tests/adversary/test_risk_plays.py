@@ -23,7 +23,7 @@ BOUNDS = {
     "bonus farm": (8, 40_00, 5),
     "refund loop": (6, 60_00, 6),
     "junk deliverer": (20, 600_00, 12),
-    "Sybil farm": (40, 0, 40),
+    "Sybil farm": (20, 0, 18),
     "ring": (30, 0, 30),
 }
 #: Of 1,000 honest organizations at most so many are blocked, reviewed and challenged while a play runs.
