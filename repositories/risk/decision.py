@@ -77,7 +77,7 @@ SELECT
     ) others) shared) AS instrument_organizations_1d,
     (SELECT organizations FROM risk_clusters WHERE org_id = $1) AS cluster_organizations,
     (SELECT count(*) FROM (SELECT FROM payouts WHERE org_id = $1 LIMIT 10) made) AS payouts_before,
-    $2::text IS NOT NULL AND (EXISTS (
+    $2::text <> $1 AND (EXISTS (
         SELECT FROM risk_clusters a JOIN risk_clusters b USING (cluster) WHERE a.org_id = $1 AND b.org_id = $2
     ) OR EXISTS (
         SELECT FROM organization_traits a JOIN organization_traits b USING (kind, digest)
