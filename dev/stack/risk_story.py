@@ -14,7 +14,7 @@ LARGE = "940.00"
 
 
 class RiskStory:
-    """Tells it with rules of its own, which it ends. Where decisions have no effect, it shows what they would do."""
+    """Tells it with rules of its own, which it ends. They name devices, which no other story has."""
 
     def __init__(self, narrator: Narrator) -> None:
         """Take the narrator."""
@@ -27,7 +27,7 @@ class RiskStory:
         tests = f"device_attempts_1h - device_paid_1h > {LIMIT}"
         rules = [
             await self._rule("tests_cards", tests, "block"),
-            await self._rule("large", "amount >= 94000 && organization_attempts_1h > 0", "review"),
+            await self._rule("large", "amount >= 94000 && device_attempts_1h > 0", "review"),
         ]
         narrator.say("   an operator tests two rules on past decisions, and switches them on")
         try:
@@ -69,8 +69,9 @@ class RiskStory:
     async def _pay_much(self) -> None:
         """Pay so much that a case decides, release it, and repeat the payment under its key."""
         narrator, key = self._narrator, self._narrator.new_key()
+        device = {"Bursar-Device": f"office-{self._run}"}
         body: Any = {"amount": LARGE, "currency": "USD", "provider": "stripe", "purpose": "credits"}
-        waiting = await narrator.send("client", "/payments", body, key=key)
+        waiting = await narrator.send("client", "/payments", body, key=key, headers=device)
         problem = waiting.json()
         narrator.expect("a large payment", (waiting.status_code, problem.get("code")), (202, "risk.in_review"))
         case_id = problem["case_id"]
@@ -81,6 +82,6 @@ class RiskStory:
         decision = {"result": "release", "reason": "The client announced a large project."}
         decided = await narrator.post("operator", f"/risk/cases/{case_id}/decide", decision)
         narrator.expect("the case", (decided["status"], decided["result"]), ("decided", "release"))
-        paid = await narrator.send("client", "/payments", body, key=key)
+        paid = await narrator.send("client", "/payments", body, key=key, headers=device)
         narrator.expect("the same request, repeated", paid.status_code, 201)
         narrator.say("   an operator releases the case, and the same request, repeated, is done")
