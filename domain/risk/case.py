@@ -81,7 +81,7 @@ DEFAULT_RESULT: Mapping[CaseKind, CaseResult] = {
 
 
 class ReasonClass(StrEnum):
-    """Why a case exists, as its organizations are told. A class names the area only, so that it teaches no attacker."""
+    """Why a case exists, as its organizations see it. A class names the area only, so that it teaches no attacker."""
 
     UNUSUAL_PAYMENT = "unusual_payment"
     UNUSUAL_PAYOUT = "unusual_payout"

@@ -15,6 +15,7 @@ from domain.common.errors import RiskBlocked, RiskInReview
 from domain.common.money import amounts_from
 from domain.risk.act import Act, EntityKind, Outcome, Point
 from domain.risk.policy import RiskSettings
+from models.risk.model import RiskModel
 from models.risk.rule import RiskRule
 from providers.expressions import compile_rule
 from runtime.database import Database
@@ -163,3 +164,14 @@ async def test_instruments_and_their_organizations_are_counted(database: Databas
         )
     assert rows[act.command_id]["instruments_1h"] == 3
     assert rows[other.command_id]["instrument_organizations_1d"] == 2
+
+
+async def test_score_of_the_champion_is_a_fact_of_rules(fresh_database: Database) -> None:
+    tree = {"feature": [0, -1, -1], "threshold": [500.0, 0, 0], "left": [1, -1, -1], "right": [2, -1, -1]}
+    document = {"features": [["amount", ""]], "trees": [{**tree, "value": [0, -3.0, 3.0]}], "base": 0.0}
+    async with fresh_database.platform() as session:
+        session.add(RiskModel(version=1, status="champion", document=document, report={}, created_at=NOW))
+    await set_rule(fresh_database, "likely_fraud", "model_score > 9000", Outcome.BLOCK)
+    risk, org_id = made_risk(), new_id("org")
+    found = [await outcome(fresh_database, risk, payment(org_id, amount_minor=amount)) for amount in (400, 600)]
+    assert found == [Outcome.ALLOW, Outcome.BLOCK]
