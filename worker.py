@@ -67,6 +67,7 @@ from activities.payouts.recovery import RecoveryActivities
 from activities.payouts.statement import StatementActivities
 from activities.reputation.reputation import ReputationActivities
 from activities.returns.allocation import AllocationActivities
+from activities.risk.case import RiskCaseActivities
 from activities.secrets.access import SecretAccessActivities
 from activities.secrets.rotation import RotationActivities
 from activities.usage.usage import Metering, UsageActivities
@@ -259,6 +260,12 @@ def make_worker(
                 database, client, run_query, late=settings.report_late, templates=settings.document_templates
             ),
             RevenueActivities(database),
+            RiskCaseActivities(
+                database,
+                two_above=settings.two_operators_above,
+                currency=settings.price_of_credits.currency,
+                sealed_signals=sealed_signals,
+            ),
             rotations,
             ReputationActivities(
                 database, enabled=settings.nightly_reputation_update_enabled, rate_e4=settings.reputation_rate_e4

@@ -10,13 +10,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from temporalio.client import Client
 from temporalio.common import WorkflowIDReusePolicy
 
-from activities.common.sweeps import resumed_escrow, resumed_payout
+from activities.common.sweeps import resumed_case, resumed_escrow, resumed_payout
 from contracts.runs import invoice_run, payment_news, subscription_news, webhook_endpoint_run
 from domain.common.ids import (
     escrow_id_of,
     invoice_workflow_id,
     payment_workflow_id,
     payout_workflow_id,
+    risk_case_workflow_id,
     subscription_workflow_id,
     webhook_endpoint_workflow_id,
 )
@@ -26,6 +27,7 @@ from repositories.escrow import escrow
 from repositories.messages import webhook_endpoint
 from repositories.payments import payment
 from repositories.payouts import payout
+from repositories.risk import case as risk_case
 from runtime import reach
 from runtime.database import Database
 
@@ -123,6 +125,23 @@ class _Payouts(Entities):
         await reach.start_missing(self._client, resumed)
 
 
+class _RiskCases(Entities):
+    workflow = "risk-case"
+    versions = staticmethod(risk_case.versions)
+
+    async def awaiting(self, session: AsyncSession, after: str) -> Sequence[tuple[str, str]]:
+        rows = await risk_case.stranded(session, before=FAR, after=after, limit=PAGE)
+        return [(row.id, risk_case_workflow_id(row.id)) for row in rows]
+
+    async def begin(self, entity_id: str) -> None:
+        async with self._database.platform() as session:
+            row = await risk_case.get(session, entity_id)
+            if row is None or row.due_at is None:
+                return
+            resumed = resumed_case(row)
+        await reach.start_missing(self._client, resumed)
+
+
 class _Subscriptions(Entities):
     workflow = "subscription"
     versions = staticmethod(subscription.versions)
@@ -175,6 +194,14 @@ class _WebhookEndpoints(Entities):
 
 
 #: All kinds of entities with runs.
-KINDS: tuple[type[Entities], ...] = (_Escrows, _Payments, _Payouts, _Subscriptions, _Invoices, _WebhookEndpoints)
+KINDS: tuple[type[Entities], ...] = (
+    _Escrows,
+    _Payments,
+    _Payouts,
+    _RiskCases,
+    _Subscriptions,
+    _Invoices,
+    _WebhookEndpoints,
+)
 #: Kinds whose runs refresh from a provider when restarted.
 AT_PROVIDERS: tuple[type[Entities], ...] = (_Payments, _Subscriptions)

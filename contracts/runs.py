@@ -23,6 +23,7 @@ from contracts.payments.customer import CustomerInput
 from contracts.payments.payment import PaymentInput, ProviderEventInput, ProviderEventSignal
 from contracts.payouts.payout import FundsAvailable, PayoutInput
 from contracts.returns.allocation import AllocationInput
+from contracts.risk.case import CaseInput
 from contracts.secrets.rotation import RotationChanged, RotationInput
 from contracts.usage.usage import UsageSync
 from domain.billing.billing_run.period import month_text
@@ -47,6 +48,7 @@ from domain.common.ids import (
     purchase_order_workflow_id,
     reconciliation_workflow_id,
     report_workflow_id,
+    risk_case_workflow_id,
     rotation_workflow_id,
     subscription_workflow_id,
     usage_sync_workflow_id,
@@ -61,6 +63,7 @@ from domain.payments.payment.state import PaymentStatus
 from domain.payments.payment.terms import PaymentTerms
 from domain.payouts.payout.presentation import summary as payout_summary
 from domain.payouts.payout.state import Payout
+from domain.risk.case import Case, summary as case_summary
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -184,6 +187,19 @@ def payout_news(held: Payout, *, event_id: str, place: int) -> tuple[Run, str, F
     """
     run = payout_run(PayoutInput(payout_id=held.payout_id), held)
     return run, "funds_available", FundsAvailable(event_id=event_id, place=place)
+
+
+def risk_case_run(case: Case) -> Run:
+    """Return the run of a case; a new one follows only if a closed case is missing its last events."""
+    return Run(
+        workflow="risk-case",
+        workflow_id=risk_case_workflow_id(case.case_id),
+        start=CaseInput(case_id=case.case_id),
+        summary=cut_summary(case_summary(case)),
+        attributes=search_attributes(
+            org_id=case.org_ids[0] if case.org_ids else None, state=case.status, amount_minor=case.value_minor
+        ),
+    )
 
 
 def invoice_run(held: Collection) -> Run:

@@ -76,6 +76,7 @@ SCHEDULES = [
     _job("invoice-sweep", _every(minutes=5), "Starts the runs of invoices that have none"),
     _job("report-sweep", _every(minutes=5), "Starts the runs of reports that are due"),
     _job("payout-sweep", _every(minutes=5), "Starts the runs of payouts that have none"),
+    _job("risk-case-sweep", _every(minutes=5), "Starts the runs of cases of suspected fraud that have none"),
     _job(
         "scheduled-payouts",
         _every(hours=1),

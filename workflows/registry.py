@@ -36,6 +36,7 @@ from workflows.common.sweeps import (
     InvoiceSweepWorkflow,
     PaymentSweepWorkflow,
     PayoutSweepWorkflow,
+    RiskCaseSweepWorkflow,
     RotationSweepWorkflow,
     SubscriptionSweepWorkflow,
 )
@@ -58,6 +59,7 @@ from workflows.payments.provider_event import ProviderEventWorkflow
 from workflows.payouts.payout import PayoutWorkflow
 from workflows.reputation.reputation_decay import ReputationDecayWorkflow
 from workflows.returns.allocation import AllocationWorkflow
+from workflows.risk.case import RiskCaseWorkflow
 from workflows.secrets.access_seal import SecretAccessSealWorkflow
 from workflows.secrets.rotation import RotationWorkflow
 from workflows.usage.usage_charges import UsageChargesWorkflow
@@ -90,6 +92,7 @@ WORKFLOWS = (
     PaymentSweepWorkflow,
     PaymentWorkflow,
     PayoutSweepWorkflow,
+    RiskCaseSweepWorkflow,
     EarningsRecoveryWorkflow,
     ScheduledPayoutsWorkflow,
     PayoutWorkflow,
@@ -106,6 +109,7 @@ WORKFLOWS = (
     ReportWorkflow,
     ReputationDecayWorkflow,
     RevenueRecognitionWorkflow,
+    RiskCaseWorkflow,
     RotationSweepWorkflow,
     RotationWorkflow,
     AccountingDaysWorkflow,

@@ -13,6 +13,7 @@ Kind = Literal[
     "payment",
     "payout",
     "purchase_order",
+    "risk_case",
     "secret",
     "subscription",
     "webhook_endpoint",

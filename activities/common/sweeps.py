@@ -25,6 +25,7 @@ from contracts.runs import (
     payment_run,
     payout_run,
     provider_event_run,
+    risk_case_run,
     rotation_run,
     subscription_run,
 )
@@ -36,12 +37,14 @@ from models.escrow.escrow import EscrowRow
 from models.insight.export import ExportRow
 from models.payments.payment import PaymentRow
 from models.payouts.payout import PayoutRow
+from models.risk.case import RiskCase
 from repositories.billing import invoice_collection, subscription
 from repositories.escrow import escrow
 from repositories.insight import export as exports
 from repositories.messages import alert
 from repositories.payments import payment, provider_event
 from repositories.payouts import payout
+from repositories.risk import case as risk_case
 from repositories.secrets import rotation
 from runtime import reach
 from runtime.database import Database
@@ -50,7 +53,7 @@ from services.insight import export
 #: The principal that starts runs.
 ESCROWS, PAYMENTS, SUBSCRIPTIONS = "escrow-sweep", "payment-sweep", "subscription-sweep"
 
-Row = TypeVar("Row", EscrowRow, ExportRow, PaymentRow, PayoutRow, SubscriptionRow)
+Row = TypeVar("Row", EscrowRow, ExportRow, PaymentRow, PayoutRow, RiskCase, SubscriptionRow)
 
 
 class Sweeps:
@@ -83,6 +86,11 @@ class Sweeps:
     async def payouts(self, message: SweepPage) -> SweepResult:
         """Start the runs of payouts with an overdue step."""
         return await self._page(message, payout.stranded, resumed_payout)
+
+    @activity.defn(name="start_missing_risk_cases")
+    async def risk_cases(self, message: SweepPage) -> SweepResult:
+        """Start the runs of cases with an overdue step: new ones have one from their opening on."""
+        return await self._page(message, risk_case.stranded, resumed_case)
 
     @activity.defn(name="start_missing_invoices")
     async def invoices(self, message: SweepPage) -> SweepResult:
@@ -156,6 +164,11 @@ def resumed_escrow(row: EscrowRow, by: str) -> Run:
     """Return the run that resumes an escrow from the books; `by` is its actor."""
     actor, terms = Actor(principal=by, role=Role.OPERATOR), escrow.state_of(row).terms
     return escrow_run(EscrowInput(terms=terms, opened_by=actor, command_id=by, resume=True))
+
+
+def resumed_case(row: RiskCase) -> Run:
+    """Return the run that resumes a case from the books."""
+    return risk_case_run(risk_case.state_of(row))
 
 
 def resumed_payout(row: PayoutRow) -> Run:

@@ -80,6 +80,7 @@ from api.v1.reputation.endpoints import router as reputation
 from api.v1.reputation.levels import router as reputation_levels
 from api.v1.results.endpoints import router as results
 from api.v1.revenue.endpoints import router as revenue
+from api.v1.risk.cases import router as risk_cases
 from api.v1.routing.endpoints import router as routing
 from api.v1.search.endpoints import router as search
 from api.v1.secrets.endpoints import router as secrets
@@ -121,6 +122,7 @@ ROUTERS: tuple[Resource, ...] = (
     payments,
     payment_actions,
     chargebacks,
+    risk_cases,
     billing_runs,
     invoices,
     invoice_reading,

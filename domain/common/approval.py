@@ -42,6 +42,7 @@ class ApprovalAction(StrEnum):
     PRICING_RULE = "pricing.rule"
     COMMISSION = "contract.commission"
     EARNINGS_WAIVE = "earnings.waive"
+    RISK_DECISION = "risk.decide"
 
 
 def content_above(setting: Amounts | None, amount_minor: int, currency: str) -> dict[str, object] | None:

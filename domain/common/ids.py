@@ -151,6 +151,11 @@ def payout_id_of(command: str) -> str:
     return uuid_id("po", UUID(bytes=hashlib.sha256(f"payout:{command}".encode()).digest()[:16]))
 
 
+def risk_case_workflow_id(case_id: str) -> str:
+    """Workflow id of a case of suspected fraud."""
+    return bounded(f"risk-case/{case_id}")
+
+
 def payout_workflow_id(payout_id: str) -> str:
     """Workflow id of a payout."""
     return bounded(f"payout/{payout_id}")

@@ -37,6 +37,7 @@ _TOPICS: Mapping[str, str] = {
     "webhook_endpoint": "webhook_endpoints",
     "alert": "alerts",
     "report": "reports",
+    "risk": "risk_cases",
 }
 #: Families whose events can change an organization's balances, debts or held-back earnings.
 _MONEY = frozenset(

@@ -16,11 +16,11 @@ _HOLDS = ", ".join(f"'{kind}'" for kind in HoldKind)
 
 
 class RiskCase(Base):
-    """A case, as its run `risk-case/{id}` last wrote it. One case is open for a kind and group.
+    """A case, as its run `risk-case/{id}` last wrote it. One case of a kind and group waits for its first decision.
 
     Attributes:
-        state: of `domain.risk.case.Case`.
-        group: an organization, or `ring:…` of a group; one open case for each kind of it.
+        state: of `domain.risk.case.Case`; the columns `org_ids` and `value_minor` are newer than it.
+        group: an organization, a decision that is appealed, or `ring:…` of a group.
         org_ids: the affected organizations, who see it.
         value_minor: the money at stake, in cents.
         due_at: when the next deadline of the case acts.
@@ -29,7 +29,15 @@ class RiskCase(Base):
     __tablename__ = "risk_cases"
     __table_args__ = (
         CheckConstraint(f"kind IN ({_KINDS}) AND status IN ({_STATUSES})", name="kind"),
-        Index("uq_risk_cases_open", "kind", "group", unique=True, postgresql_where=text("status <> 'closed'")),
+        Index(
+            "uq_risk_cases_open",
+            "kind",
+            "group",
+            unique=True,
+            postgresql_where=text("status IN ('open', 'assigned', 'waiting')"),
+        ),
+        # A decision that blocked an act is appealed once.
+        Index("uq_risk_cases_appeal", "group", unique=True, postgresql_where=text("kind = 'appeal'")),
         Index("ix_risk_cases_status_id", "status", "id"),
         Index("ix_risk_cases_org_ids", "org_ids", postgresql_using="gin"),
         Index("ix_risk_cases_due_at", "due_at", postgresql_where=text("due_at IS NOT NULL")),

@@ -11,8 +11,17 @@ from models.escrow.escrow import EscrowEventRow
 from models.messages.webhook_endpoint import WebhookEndpointEventRow
 from models.payments.payment import PaymentEventRow
 from models.payouts.payout import PayoutEventRow
+from models.risk.case import RiskCaseEvent
 
-Row = TypeVar("Row", EscrowEventRow, PaymentEventRow, PayoutEventRow, SubscriptionEventRow, WebhookEndpointEventRow)
+Row = TypeVar(
+    "Row",
+    EscrowEventRow,
+    PaymentEventRow,
+    PayoutEventRow,
+    RiskCaseEvent,
+    SubscriptionEventRow,
+    WebhookEndpointEventRow,
+)
 
 
 async def timeline(session: AsyncSession, events: type[Row], **whose: str) -> Sequence[Row]:

@@ -55,6 +55,7 @@ from contracts.payments.payment import (
     SubmitDisputeEvidence,
 )
 from contracts.payouts.payout import FundsAvailable, GiveUpPayout, PayoutResult, PayoutSignal
+from contracts.risk.case import CaseCommandResult, CaseSignal
 from contracts.runs import Run, escrow_run, payment_run
 from domain.billing.invoice.collection import FINAL as COLLECTION_FINAL, CollectionStatus
 from domain.billing.subscription.snapshot import ProviderState
@@ -65,17 +66,20 @@ from domain.messages.webhook.delivery import ReceiverResponse
 from domain.messages.webhook.endpoint import ENDED_STATUSES as ENDPOINT_ENDED, EndpointStatus
 from domain.payments.payment.state import ENDED_UNPAID, PaymentStatus
 from domain.payouts.payout.state import FINAL as PAYOUT_FINAL, PayoutStatus
+from domain.risk.case import CaseResult, CaseStatus
 from repositories.billing import invoice_collection as collections, subscription as subscriptions
 from repositories.escrow import escrow as escrows
 from repositories.messages import webhook_endpoint as webhook_endpoints
 from repositories.payments import payment as payments
 from repositories.payouts import payout as payouts
+from repositories.risk import case as cases
 from runtime import reach
 from runtime.database import driver_connection
 from runtime.identity import new_id
 from tests.support.looking import again
 from tests.workflows.approval.contract import APPROVAL
 from tests.workflows.behind import booked_behind_the_run, committed_behind_the_run
+from tests.workflows.case_driver import CaseDriver, note_case, opened
 from tests.workflows.conftest import Job, Stage
 from tests.workflows.declarations import Entity, Inbound, State
 from tests.workflows.invoice_driver import InvoiceDriver, charged_back, collected, payment_of
@@ -691,4 +695,73 @@ WEBHOOK_ENDPOINT = Entity(
 )
 
 
-ENTITIES: tuple[Entity, ...] = (ESCROW, PAYMENT, PAYOUT, INVOICE, SUBSCRIPTION, APPROVAL, WEBHOOK_ENDPOINT)
+# The case of suspected fraud ------------------------------------------------------------------------------------------
+
+
+RISK_CASE = Entity(
+    name="risk-case",
+    make=opened,
+    run=lambda made: made.run,
+    lock=lambda session, made: cases.get(session, made.case.case_id, lock=True),
+    result=CaseCommandResult,
+    note=note_case,
+    # Seven days without a decision, and fourteen in which a refusal can be appealed.
+    lasts=timedelta(days=45),
+    ending="decide",
+    statuses=CaseStatus,
+    final={CaseStatus.CLOSED},
+    states=(
+        State(name="open", enter=CaseDriver.opens, left_alone="closed"),
+        State(
+            name="assigned",
+            follows="open",
+            enter=lambda made: made.send("assign", made.assign()),
+            left_alone="closed",
+        ),
+        State(
+            name="waiting",
+            follows="assigned",
+            enter=lambda made: made.send("request_information", made.ask()),
+            left_alone="closed",
+        ),
+        State(
+            name="decided",
+            follows="open",
+            enter=lambda made: made.send("decide", made.decide(CaseResult.REFUSE)),
+            left_alone="closed",
+        ),
+        State(
+            name="appealed",
+            follows="decided",
+            enter=lambda made: made.send("appeal", made.appeal()),
+            left_alone="closed",
+        ),
+    ),
+    messages=(
+        Inbound("update", "decide", "open", CaseDriver.decide, "decided"),
+        Inbound("update", "assign", "open", CaseDriver.assign, "assigned"),
+        Inbound("update", "note", "open", CaseDriver.note, "noted"),
+        Inbound("update", "request_information", "open", CaseDriver.ask, "information_requested"),
+        Inbound("update", "answer", "waiting", CaseDriver.answer, "answered"),
+        Inbound("update", "appeal", "decided", CaseDriver.appeal, "appealed"),
+        Inbound("signal", "assign", "open", lambda made: CaseSignal(operator="kim"), "assigned"),
+        Inbound(
+            "signal",
+            "decide",
+            "open",
+            lambda made: CaseSignal(operator="kim", result="release", reason="It was explained."),
+            "decided",
+        ),
+    ),
+)
+
+ENTITIES: tuple[Entity, ...] = (
+    ESCROW,
+    PAYMENT,
+    PAYOUT,
+    INVOICE,
+    SUBSCRIPTION,
+    APPROVAL,
+    WEBHOOK_ENDPOINT,
+    RISK_CASE,
+)

@@ -156,6 +156,16 @@ class PayoutSweepWorkflow:
         return await _sweep(Sweeps.payouts, start, summary, patience=timedelta(minutes=2))
 
 
+@workflow.defn(name="risk-case-sweep")
+class RiskCaseSweepWorkflow:
+    """Starts the runs of cases that were opened in a transaction without one, or that were terminated."""
+
+    @workflow.run
+    async def run(self, start: SweepProgress | None = None) -> SweepProgress:
+        """Find cases with an overdue step."""
+        return await _sweep(Sweeps.risk_cases, start, "start cases that have no run", patience=timedelta(0))
+
+
 @workflow.defn(name="export-sweep")
 class ExportSweepWorkflow:
     """Starts the runs of exports that are not done, and of those whose files are to be deleted."""

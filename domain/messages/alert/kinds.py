@@ -149,6 +149,7 @@ KINDS: Mapping[str, AlertKind] = {
     "reference_rates.unread": AlertKind(closed_by=OPERATOR),
     "referral.taken_back": _TOLD,
     "reserve_low": AlertKind(closed_by=ORGANIZATION),
+    "risk.case_overdue": AlertKind(closed_by="the decision", severity=Severity.CRITICAL, ladder=OPERATORS),
     "risk.unavailable": AlertKind(closed_by=OPERATOR, severity=Severity.CRITICAL, ladder=OPERATORS),
     "search_index.refused": AlertKind(closed_by=OPERATOR),
     "search_index.silent": AlertKind(closed_by=OPERATOR),

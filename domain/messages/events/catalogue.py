@@ -13,6 +13,7 @@ from domain.messages.events import (
     payout,
     purchase_order,
     report,
+    risk_case,
     rows,
     spend_control,
     spend_limit,
@@ -30,6 +31,7 @@ CATALOGUE: Mapping[str, EventType] = index_by_type(
         *spend_control.TYPES,
         *spend_limit.TYPES,
         *report.TYPES,
+        *risk_case.TYPES,
         *rows.TYPES,
         *webhook_endpoint.TYPES,
     )

@@ -1,0 +1,1 @@
+"""Decisions against fraud, their rules, cases and models."""

@@ -1,0 +1,1 @@
+"""Messages of decisions against fraud and of their cases."""
