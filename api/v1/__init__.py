@@ -81,6 +81,9 @@ from api.v1.reputation.levels import router as reputation_levels
 from api.v1.results.endpoints import router as results
 from api.v1.revenue.endpoints import router as revenue
 from api.v1.risk.cases import router as risk_cases
+from api.v1.risk.endpoints import router as risk
+from api.v1.risk.lists import router as risk_lists
+from api.v1.risk.rules import router as risk_rules
 from api.v1.routing.endpoints import router as routing
 from api.v1.search.endpoints import router as search
 from api.v1.secrets.endpoints import router as secrets
@@ -205,6 +208,9 @@ ROUTERS: tuple[Resource, ...] = (
     reputation,
     reputation_levels,
     reputation_clients,
+    risk_rules,
+    risk_lists,
+    risk,
     health,
 )
 

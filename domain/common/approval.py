@@ -41,6 +41,7 @@ class ApprovalAction(StrEnum):
     ACTION_COST = "credits.cost"
     PRICING_RULE = "pricing.rule"
     COMMISSION = "contract.commission"
+    RISK_RULE = "risk.rule"
     EARNINGS_WAIVE = "earnings.waive"
     RISK_DECISION = "risk.decide"
 

@@ -8,6 +8,8 @@ from datetime import datetime
 from enum import StrEnum
 
 from domain.common.access import Actor
+from domain.common.errors import Invalid
+from domain.common.ids import is_id
 
 
 class Point(StrEnum):
@@ -38,6 +40,13 @@ class Outcome(StrEnum):
     HOLD_BACK = "hold_back"  # the act takes place, and the organization's earnings wait
     REVIEW = "review"  # the act waits for a case
     BLOCK = "block"
+
+
+class Label(StrEnum):
+    """What a decided act turned out to be."""
+
+    FRAUD = "fraud"
+    LEGITIMATE = "legitimate"
 
 
 class EntityKind(StrEnum):
@@ -98,6 +107,37 @@ def network_of(address: str) -> str:
     """Return the /24 of an IPv4 address, or the /48 of an IPv6 address."""
     parsed = ipaddress.ip_address(address)
     return str(ipaddress.ip_network(f"{parsed}/{24 if parsed.version == 4 else 48}", strict=False))
+
+
+def written(kind: EntityKind, value: str, field: str) -> str:
+    """Return the form of an entity that acts have, of a value in a request; `field` names the value in a refusal.
+
+    Raises:
+        Invalid: it is no id, address or network of that kind.
+    """
+    try:
+        match kind:
+            case EntityKind.ADDRESS:
+                return str(ipaddress.ip_address(value))
+            case EntityKind.NETWORK:
+                network = ipaddress.ip_network(value)
+                if network.prefixlen != (24 if network.version == 4 else 48):
+                    raise ValueError
+                return str(network)
+            case EntityKind.ORGANIZATION | EntityKind.AGENT if not is_id(value, _PREFIXES[kind]):
+                raise ValueError
+            case EntityKind.MAIL_DOMAIN if "@" in value or "." not in value:
+                raise ValueError
+    except ValueError:
+        raise Invalid(
+            f"{value[:60]!r} is not of the kind {kind.value}. A network is the /24 of an IPv4 address or the /48 of an "
+            "IPv6 address.",
+            extra={"field": field},
+        ) from None
+    return value
+
+
+_PREFIXES = {EntityKind.ORGANIZATION: "org", EntityKind.AGENT: "agt"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

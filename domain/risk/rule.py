@@ -89,6 +89,8 @@ class Decision:
 
 
 ALLOW_LIST, BLOCK_LIST = "allow_list", "block_list"
+#: The rule of a decision that took too long, and saw no facts.
+UNAVAILABLE = "unavailable"
 #: The order in which matching rules decide, after the lists. A challenge does not end the evaluation.
 ORDER = (Outcome.ALLOW, Outcome.BLOCK, Outcome.REVIEW, Outcome.HOLD_BACK)
 
@@ -117,6 +119,25 @@ def decide(rules: Iterable[Compiled], point: Point, facts: Facts, listed: frozen
     if deciding is None:
         return Decision(outcome=Outcome.ALLOW, shadow=shadow)
     return Decision(outcome=deciding.action, rule=deciding.name, version=deciding.version, shadow=shadow)
+
+
+def outcome_with(outcome: Outcome, rule: str | None, added: Rule) -> Outcome:
+    """Return the outcome that a decision would have had, had a further matching rule been on.
+
+    Args:
+        outcome: of the decision.
+        rule: which decided; its own name is an earlier version, which the rule replaces.
+        added: the further rule.
+    """
+    if rule in {ALLOW_LIST, BLOCK_LIST, UNAVAILABLE}:
+        return outcome
+    if rule is None or rule == added.name:
+        return added.action
+    if added.action is Outcome.CHALLENGE:
+        return Outcome.CHALLENGE if outcome is Outcome.ALLOW else outcome
+    if outcome is Outcome.CHALLENGE:
+        return outcome if added.action is Outcome.ALLOW else added.action
+    return min(outcome, added.action, key=ORDER.index)
 
 
 def _place(each: Compiled) -> tuple[int, str]:

@@ -20,7 +20,7 @@ from domain.risk.act import LINKING, Act, EntityKind, Outcome, Point, Verdict
 from domain.risk.case import CaseResult
 from domain.risk.facts import COUNTED, COUNTED_KINDS, Counter, Facts
 from domain.risk.policy import RiskSettings
-from domain.risk.rule import Compile, Compiled, Decision, compiled, decide as decide_by_rules
+from domain.risk.rule import UNAVAILABLE, Compile, Compiled, Decision, compiled, decide as decide_by_rules
 from domain.risk.score import Model, Score, evaluate, model_of
 from repositories.messages import alert
 from repositories.risk import decision as decisions, model as models, rule as rules
@@ -30,7 +30,6 @@ from services.risk import case as cases
 
 log = structlog.get_logger("bursar.risk")
 
-UNAVAILABLE = "unavailable"
 #: Acts of these outcomes do not take place now.
 STOPPING = frozenset({Outcome.REVIEW, Outcome.BLOCK})
 

@@ -43,6 +43,9 @@ RULE = {
     "terms": {"type": "tier", "tier": "free", "multiplier": "1.1"},
 }
 
+#: A rule against fraud that does not compile, so that it is never created.
+RISK_RULE = {"points": ["payment"], "expression": "unknown", "action": "block", "sentence": "a"}
+
 #: Endpoint → what it asks for, and a body that is good as far as the role matters.
 ASKED: dict[tuple[str, str], tuple[Permission, dict[str, Any] | None]] = {
     ("POST", "/organizations"): (Permission.MANAGE_ORGANIZATIONS, {"name": "a"}),
@@ -242,6 +245,26 @@ ASKED: dict[tuple[str, str], tuple[Permission, dict[str, Any] | None]] = {
     ("GET", f"/pricing/rules/prl_{NOBODY}"): (Permission.INSPECT, None),
     ("PUT", f"/pricing/rules/prl_{NOBODY}"): (Permission.OPERATE, RULE),
     ("DELETE", f"/pricing/rules/prl_{NOBODY}"): (Permission.OPERATE, None),
+    ("GET", "/risk/rules"): (Permission.RISK_READ, None),
+    ("POST", "/risk/rules"): (Permission.RISK_RULES, {"name": "a", **RISK_RULE}),
+    ("GET", "/risk/rules/some_rule"): (Permission.RISK_READ, None),
+    ("PUT", "/risk/rules/some_rule"): (Permission.RISK_RULES, RISK_RULE),
+    ("POST", "/risk/rules/some_rule/activate"): (Permission.RISK_RULES, {"mode": "off", "version": 1}),
+    ("POST", "/risk/rules/some_rule/backtest"): (
+        Permission.RISK_RULES,
+        {"from": "2026-01-01T00:00:00Z", "to": "2026-01-02T00:00:00Z"},
+    ),
+    ("GET", "/risk/lists/some_list/items"): (Permission.RISK_READ, None),
+    ("POST", "/risk/lists/some_list/items"): (
+        Permission.RISK_RULES,
+        {"entity": {"kind": "key", "value": "a"}, "reason": "a", "ends_at": TOMORROW},
+    ),
+    ("DELETE", f"/risk/lists/some_list/items/rli_{NOBODY}"): (Permission.RISK_RULES, None),
+    ("POST", "/risk/labels"): (Permission.RISK_DECIDE, {"decision_id": f"rsd_{NOBODY}", "label": "fraud"}),
+    ("POST", "/risk/evaluate"): (
+        Permission.RISK_DECIDE,
+        {"event": "login", "subject": "a", "organization_id": f"org_{NOBODY}"},
+    ),
     ("GET", "/alert-rules/metrics"): (Permission.READ, None),
     ("POST", "/alert-rules"): (
         Permission.MANAGE_ALERT_RULES,
@@ -313,6 +336,9 @@ STAND_INS = {
     "unused-x": "{insight_id}",
     "some_secret": "{path:path}",
     f"sgr_{NOBODY}": "{grant_id}",
+    "some_rule": "{name}",
+    "some_list": "{name}",
+    f"rli_{NOBODY}": "{item_id}",
 }
 
 
@@ -431,6 +457,7 @@ OBJECTS = {
     *(("POST", f"/cards/{{card_id}}/{path}") for path in ("freeze", "unfreeze", "close", "display")),
     ("GET", "/routing/decisions/{decision_id}"),
     ("POST", "/routing/decisions/{decision_id}/outcome"),
+    ("GET", "/risk/decisions/{decision_id}"),
     ("GET", "/revenue/{revenue_id}"),
     *(("POST", f"/revenue/{{revenue_id}}/{path}") for path in ("confirm", "reject", "reverse")),
     ("PUT", "/revenue/{revenue_id}/shares"),
@@ -514,6 +541,7 @@ OWN_DATA = {
             "/allocations",
             "/trials",
             "/routing/decisions",
+            "/risk/decisions",
             "/secrets",
             "/secrets/grants",
             "/revenue",
@@ -925,6 +953,7 @@ READ_BY_AGENTS = {
     *("/purchase-orders", "/purchase-orders/{purchase_order_id}"),
     *("/cards", "/cards/{card_id}", "/cards/{card_id}/transactions"),
     *("/routing/decisions", "/routing/decisions/{decision_id}"),
+    "/risk/decisions",
     "/revenue",
     *("/budgets", "/budgets/prompt-template", "/secrets", "/secrets/grants"),
     *("/departments", "/departments/{department_id}", "/projects", "/projects/{slug}", "/projects/deployment/limits"),
