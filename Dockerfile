@@ -4,7 +4,9 @@
 FROM python:3.13-slim AS build
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
 RUN python -m venv /opt/venv
-COPY requirements.lock .
+# Workers that train models need `--build-arg LOCK=requirements-risk.lock`.
+ARG LOCK=requirements.lock
+COPY ${LOCK} requirements.lock
 RUN /opt/venv/bin/pip install --require-hashes --only-binary :all: -r requirements.lock
 
 FROM python:3.13-slim AS product

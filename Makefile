@@ -138,7 +138,8 @@ wheel: $(READY) ## build the wheel and the source distribution of the Python cli
 
 lock: $(READY) ## write the locks again from pyproject.toml (UPGRADE=1 takes the newest versions)
 	$(COMPILE) pyproject.toml --output-file requirements.lock
-	$(COMPILE) pyproject.toml --group dev --constraint requirements.lock --output-file requirements-dev.lock
+	$(COMPILE) pyproject.toml --extra risk --constraint requirements.lock --output-file requirements-risk.lock
+	$(COMPILE) pyproject.toml --extra risk --group dev --constraint requirements-risk.lock --output-file requirements-dev.lock
 	$(COMPILE) --group clients --output-file requirements-clients.lock
 	$(COMPILE) sdk/pyproject.toml --extra langchain --extra litellm --extra openai-agents --group pyproject.toml:adapters \
 		--output-file requirements-sdk.lock

@@ -106,6 +106,28 @@ SCHEDULES = [
         run_timeout=timedelta(hours=22),
         catch_up_within=timedelta(hours=20),
     ),
+    # After the night of the scores, whose changes it reads.
+    _job(
+        "risk-night",
+        _daily(1, 10),
+        "Looks for clusters, rings, junk deliveries, refund abuse and anomalous scores",
+        run_timeout=timedelta(hours=22),
+        catch_up_within=timedelta(hours=20),
+    ),
+    _job("risk-sweep", _every(minutes=5), "Looks for card testing and takeovers"),
+    _job(
+        "risk-training",
+        ScheduleSpec(
+            calendars=[
+                ScheduleCalendarSpec(
+                    day_of_week=[ScheduleRange(0)], hour=[ScheduleRange(2)], minute=[ScheduleRange(40)]
+                )
+            ]
+        ),
+        "Trains a model that scores acts, on Sundays at 02:40",
+        run_timeout=timedelta(hours=10),
+        catch_up_within=timedelta(days=2),
+    ),
     _job("spend-alerts", _every(minutes=1), "Raises alerts about spending", run_timeout=None),
     _job("secret-rotation-sweep", _every(minutes=5), "Starts the runs of rotations of secrets that have none"),
     _job(
@@ -147,6 +169,14 @@ SCHEDULES = [
         args=(UsageSync(back_seconds=172_800),),
         catch_up_within=timedelta(hours=20),
         workflow="usage-sync",
+    ),
+    _job("risk-outcomes", _every(seconds=15), "Counts what follows from acts that were checked against fraud"),
+    _job(
+        "risk-retention",
+        _daily(1, 50),
+        "Deletes counters, decisions and links of checks against fraud whose time is over",
+        run_timeout=timedelta(hours=20),
+        catch_up_within=timedelta(hours=20),
     ),
     _for_a_minute("webhook-dispatch", "Signals idle webhook endpoints when there is something to send"),
     _for_a_minute("notifications", "Sends notifications"),

@@ -13,6 +13,8 @@ from workflows.common.batches import (
     LotExpiryWorkflow,
     MetricSumsWorkflow,
     RevenueRecognitionWorkflow,
+    RiskOutcomesWorkflow,
+    RiskRetentionWorkflow,
     SpendAlertsWorkflow,
     SpendDaysWorkflow,
     UsageMonthsWorkflow,
@@ -60,6 +62,8 @@ from workflows.payouts.payout import PayoutWorkflow
 from workflows.reputation.reputation_decay import ReputationDecayWorkflow
 from workflows.returns.allocation import AllocationWorkflow
 from workflows.risk.case import RiskCaseWorkflow
+from workflows.risk.night import RiskNightWorkflow, RiskSweepWorkflow
+from workflows.risk.training import RiskTrainingWorkflow
 from workflows.secrets.access_seal import SecretAccessSealWorkflow
 from workflows.secrets.rotation import RotationWorkflow
 from workflows.usage.usage_charges import UsageChargesWorkflow
@@ -109,7 +113,12 @@ WORKFLOWS = (
     ReportWorkflow,
     ReputationDecayWorkflow,
     RevenueRecognitionWorkflow,
+    RiskOutcomesWorkflow,
+    RiskRetentionWorkflow,
+    RiskNightWorkflow,
+    RiskSweepWorkflow,
     RiskCaseWorkflow,
+    RiskTrainingWorkflow,
     RotationSweepWorkflow,
     RotationWorkflow,
     AccountingDaysWorkflow,

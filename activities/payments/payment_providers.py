@@ -19,11 +19,13 @@ from domain.payments.payment.revaluation import bought_at_rate, unquoted_deposit
 from domain.payments.payment.snapshot import CreatePayment, DisputeEvidence, DisputeStatus, ProviderStatus, Snapshot
 from domain.payments.payment.terms import PaymentTerms
 from domain.reputation.traits import digest, trait_of
+from domain.risk.act import EntityKind, entity
 from providers.payments.base import OutcomeUnknown, PaymentProvider, ProviderError, ProviderRefused
 from providers.payments.registry import Providers
 from repositories.payments import customer, payment, payment_command
 from repositories.reputation import organization_trait
-from runtime.database import Database
+from repositories.risk import decision as decisions
+from runtime.database import Database, driver_connection
 from services.payments.customer import ensure_customer
 from services.payments.purposes import BOOKS
 
@@ -49,14 +51,20 @@ class ProviderActivities:
     """
 
     def __init__(
-        self, database: Database, providers: Providers, *, sealed_signals: bool = False, trait_key: bytes | None = None
+        self,
+        database: Database,
+        providers: Providers,
+        *,
+        sealed_signals: bool = False,
+        trait_key: bytes | None = None,
+        risk_key: bytes | None = None,
     ) -> None:
         """Use the payment providers.
 
         With `sealed_signals`, unsealed commands of people are declined. With a `trait_key`, a digest of an
-        organization's payment instruments is stored.
+        organization's payment instruments is stored; with a `risk_key`, its links with all that it tried.
         """
-        self._trait_key = trait_key
+        self._trait_key, self._risk_key = trait_key, risk_key
         self._seals = Seals("payment", required=sealed_signals)
         self._database = database
         self._providers = providers
@@ -306,13 +314,19 @@ class ProviderActivities:
         return await self._seen(message, snapshot)
 
     async def _seen(self, message: ProviderRequest, snapshot: Snapshot) -> ProviderResponse:
-        """Return the snapshot without the payment instrument, after storing its digest."""
-        if snapshot.methods and self._trait_key is not None:
+        """Return the snapshot without the payment instruments, after storing digests; a trait is one that paid."""
+        methods = [trait_of(each) for each in snapshot.methods]
+        if methods and self._trait_key is not None and snapshot.status is ProviderStatus.SUCCEEDED:
             async with self._database.platform() as session:
-                for each in snapshot.methods:
-                    kind, known_by = trait_of(each)
+                for kind, known_by in methods:
                     kept = digest(self._trait_key, kind, known_by)
                     await organization_trait.record_trait(session, message.terms.org_id, kind, kept)
+        used = [entity(EntityKind.INSTRUMENT, f"{kind.value}:{known_by}", self._risk_key) for kind, known_by in methods]
+        if instruments := sorted(each for each in used if each is not None):
+            # In a transaction of its own, because decisions lock links after counters.
+            async with self._database.platform() as session:
+                connection = await driver_connection(session)
+                await decisions.link(connection, instruments, message.terms.org_id, datetime.now(UTC))
         shown = replace(snapshot, methods=())
         gone = await self._gone(message.terms) if shown.status in _CANCELLABLE else None
         return ProviderResponse(snapshot=shown, revalued=await self._revalued(message, shown), purpose_gone=gone)
@@ -353,6 +367,7 @@ def _asked(terms: PaymentTerms, customer_ref: str | None) -> CreatePayment:
         method_ref=terms.method_ref,
         off_session=terms.off_session,
         manual_capture=terms.manual_capture,
+        authenticate=terms.authenticate,
     )
 
 

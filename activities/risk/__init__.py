@@ -1,1 +1,1 @@
-"""Activities of cases of suspected fraud."""
+"""Activities of decisions against fraud: what follows from acts, cases, detectors and models."""

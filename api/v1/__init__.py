@@ -83,6 +83,7 @@ from api.v1.revenue.endpoints import router as revenue
 from api.v1.risk.cases import router as risk_cases
 from api.v1.risk.endpoints import router as risk
 from api.v1.risk.lists import router as risk_lists
+from api.v1.risk.models import router as risk_models
 from api.v1.risk.rules import router as risk_rules
 from api.v1.routing.endpoints import router as routing
 from api.v1.search.endpoints import router as search
@@ -203,6 +204,7 @@ ROUTERS: tuple[Resource, ...] = (
     approvals,
     pricing_rules,
     reconciliation,
+    risk_models,
     accounting,
     exports,
     reputation,

@@ -90,25 +90,25 @@ LOGS = DataPolicy(
 #: Names of texts by category. A name that is not here has the category of its last word in `ENDINGS`.
 NAMES: Mapping[Category, str] = {
     CONTACT: (
-        "actor agent_name city contacts counterparty email legal_name line1 line2 name operator party payer_name pdf "
-        "postal_code principal recipient recipients region signatories signatory xml"
+        "actor agent_name assigned_to city contacts counterparty email legal_name line1 line2 name operator party "
+        "payer_name pdf postal_code principal recipient recipients region signatories signatory xml"
     ),
     IDENTIFIER: (
         "alert_key block_hash board chain_key customer debtor decided_from declared_key destination destination_last4 "
-        "ended_key event fingerprint funded_from idempotency_key key last4 lease memo movement_key number "
+        "ended_key event fingerprint funded_from group idempotency_key key last4 lease memo movement_key number "
         "outcome_reference owner paid_bill payment_method processing reference renewed_from renews requested_key rule "
         "scope settled subject trial_card tx unanswered vat_reference waits_for "
         # Keys of commands, which operators type into signals.
-        "accept acknowledge approve at_provider cancel dispute give_up grant look pause refund refuse resolve rotate "
-        "skip"
+        "accept acknowledge approve assign at_provider cancel decide dispute give_up grant look pause refund refuse "
+        "resolve rotate skip"
     ),
     FREE_TEXT: (
-        "adjustments alternative_action alternatives answer body categories_allowed categories_refused charge command "
-        "comment content crypto data decision declined definition delivery description detail details ended_why "
-        "events evidence external_id extra failure item label mail milestone milestones next_definition note "
-        "offered_evidence package path paths payload policy problem purpose_gone receipt receipts redirect_url "
-        "refused resolution_note resume return_url sentence settings settles slug state summary template text title "
-        "unknown uri url value vendor vendors_allowed vendors_refused void why words"
+        "adjustments alternative_action alternatives answer appeal body categories_allowed categories_refused charge "
+        "command comment content crypto data decision declined definition delivery description detail details "
+        "ended_why events evidence external_id extra failure item label mail milestone milestones next_definition "
+        "note offered_evidence package path paths payload policy problem purpose_gone question receipt receipts "
+        "redirect_url refused resolution_note resume return_url sentence settings settles slug state summary template "
+        "text title unknown uri url value vendor vendors_allowed vendors_refused void why words"
     ),
     NETWORK: "method address browser host",
     FINANCIAL: (
@@ -128,8 +128,8 @@ NAMES: Mapping[Category, str] = {
         "last_refusal legal_entity level_name lifts locale measure meter methods metric milestones_released mode "
         "on_limit ordering outcome outcome_source outside_listing paused_for period permissions phase place pool "
         "pools_of prefix price_ref pricing_model product property provider public_key quota_window ratings "
-        "request_hash requirements_due resolution revalued role roles run series severity sha256 side skipped source "
-        "step taken tax_code term terms tier time_zone timed_exits to_pool types verb verbs version versions "
+        "request_hash requirements_due resolution result revalued role roles run series severity sha256 side skipped "
+        "source step taken tax_code term terms tier time_zone timed_exits to_pool types verb verbs version versions "
         "visibility weekly_anchor window windows zone"
     ),
 }

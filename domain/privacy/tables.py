@@ -150,7 +150,9 @@ TABLES: Mapping[str, DataPolicy] = {
         "that principals chose, as long as the organization",
         erased={CONTACT: DELETE},
     ),
-    "notification_cursors": DataPolicy("up to where the outbox was read for notifications and the search index"),
+    "notification_cursors": DataPolicy(
+        "up to where the outbox was read for notifications, risk counters and the search index"
+    ),
     "notification_defaults": DataPolicy("the default cadence of each type of notification", "until operators undo it"),
     "notification_preferences": DataPolicy(
         "the notifications, the locale and the time zone that a principal has chosen",

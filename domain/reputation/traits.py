@@ -19,6 +19,7 @@ class TraitKind(StrEnum):
     PAYOUT_ACCOUNT = "payout_account"
     TAX_ID = "tax_id"
     REFERRER = "referrer"
+    CLUSTER = "cluster"  # several of the others, and devices, in a chain: see `activities.risk.night`
     PROBE = "probe"
 
 

@@ -25,7 +25,7 @@ from domain.risk.rule import ListName
 
 
 class CaseKind(StrEnum):
-    """What a case is about."""
+    """The subject of a case."""
 
     ACT = "act"  # acts of an organization that wait
     CARD_TESTING = "card_testing"
@@ -50,7 +50,7 @@ class CaseStatus(StrEnum):
 
 
 class HoldKind(StrEnum):
-    """What a case holds."""
+    """The kinds of objects that a case holds."""
 
     RELEASE = "release"  # subject: the escrow, which is not released by silence
     EARNINGS = "earnings"  # subject: the organization, whose payouts are neither made nor sent
@@ -133,7 +133,7 @@ def reason_class(kind: CaseKind, point: Point | None = None) -> ReasonClass:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewHold:
-    """What a new case holds; the hold lasts at most `HOLD_FOR`.
+    """An object that a new case holds, for at most `HOLD_FOR`.
 
     Attributes:
         subject: see `HoldKind`.

@@ -100,7 +100,7 @@ _OTHERS: Mapping[str, Fact] = {
     "linked": Fact(int, "1 if payer and payee share an owner or a cluster."),
     "cluster_organizations": Fact(int, "Organizations in the cluster of linked organizations."),
     "first_earning_hours": Fact(int, "Hours since the organization's first earning."),
-    "payouts_before": Fact(int, "Payouts of the organization before."),
+    "payouts_before": Fact(int, "Payouts of the organization before, up to ten."),
     "destination_age_hours": Fact(int, "Hours since the destination of payouts was set."),
     "delivered_minutes": Fact(int, "Minutes from funding to delivery."),
     "model_score": Fact(int, "The score of the champion model, in ten-thousandths."),

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from domain.common.credits import CreditPrice
-from domain.common.money import Amounts
+from domain.common.money import CREDIT, Amounts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,3 +24,10 @@ class RiskSettings:
     review_above: Amounts
     price: CreditPrice
     within: timedelta = timedelta(milliseconds=150)
+
+    def value_minor(self, amount_minor: int, currency: str) -> int:
+        """Return an amount in minor units of its currency; credits count at their price."""
+        if currency != CREDIT:
+            return amount_minor
+        credits_minor, money_minor = self.price.rate()
+        return amount_minor * money_minor // credits_minor

@@ -1,9 +1,10 @@
 """Scores of gradient-boosted trees, walked in plain Python. Pure."""
 
 import math
+from array import array
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from domain.risk.facts import FACTS, Facts
 
@@ -21,10 +22,14 @@ class Tree:
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """A model: names of facts, trees, and the value before the first tree; values add up to log odds."""
+    """A model: its features, trees, and the value before the first tree; values add up to log odds.
+
+    Attributes:
+        features: a fact and an empty text, whose value is the fact; or a fact and a text, 1 where the fact is the text.
+    """
 
     version: int
-    features: Sequence[str]
+    features: Sequence[tuple[str, str]]
     trees: Sequence[Tree]
     base: float
 
@@ -42,28 +47,64 @@ class Score:
     reasons: Sequence[tuple[str, int]]
 
     def stored(self) -> dict[str, Any]:
-        """Return the JSON that is stored with the decision."""
+        """Return its JSON."""
         reasons = [{"sentence": sentence, "effect_e4": effect} for sentence, effect in self.reasons]
         return {"version": self.version, "score_e4": self.score_e4, "reasons": reasons}
 
 
+def stored(champion: Score | None, challenger: Score | None) -> dict[str, Any] | None:
+    """Return the JSON of a decision's scores: the champion's, and the challenger's below `challenger`."""
+    found = {} if champion is None else champion.stored()
+    if challenger is not None:
+        found["challenger"] = challenger.stored()
+    return found or None
+
+
 def model_of(version: int, document: Mapping[str, Any]) -> Model:
     """Read a model."""
-    trees = [Tree(**tree) for tree in document["trees"]]
-    return Model(version, document["features"], trees, document["base"])
+    features = [(name, text) for name, text in document["features"]]
+    return Model(version, features, [Tree(**tree) for tree in document["trees"]], document["base"])
+
+
+def inputs(features: Sequence[tuple[str, str]], facts: Facts) -> "array[float]":
+    """Return the features of facts as scikit-learn sees them: rounded to the 32 bits of a float."""
+    found = [facts.get(name) == text if text else facts.get(name, 0) for name, text in features]
+    return array("f", cast("list[int]", found))
+
+
+def log_odds(model: Model, facts: Facts) -> tuple[float, list[float]]:
+    """Walk each tree, and give the change of value at each step to the feature that the step asks for.
+
+    Sums are in the order of scikit-learn, so they are equal to the last bit.
+    """
+    values = inputs(model.features, facts)
+    total, effects = model.base, [0.0] * len(values)
+    for tree in model.trees:
+        node, value, threshold = 0, tree.value, tree.threshold
+        while (feature := tree.feature[node]) >= 0:
+            below = tree.left[node] if values[feature] <= threshold[node] else tree.right[node]
+            effects[feature] += value[below] - value[node]
+            node = below
+        total += value[node]
+    return total, effects
 
 
 def evaluate(model: Model, facts: Facts) -> Score:
-    """Score facts: walk each tree, and give the change of value at each step to the fact that the step asks for."""
-    values = [float(facts.get(name, 0)) for name in model.features]
-    total, effects = model.base, [0.0] * len(values)
-    for tree in model.trees:
-        node = 0
-        while (feature := tree.feature[node]) >= 0:
-            below = tree.left[node] if values[feature] <= tree.threshold[node] else tree.right[node]
-            effects[feature] += tree.value[below] - tree.value[node]
-            node = below
-        total += tree.value[node]
-    most = sorted((each for each in enumerate(effects) if each[1]), key=lambda each: -abs(each[1]))[:5]
-    reasons = [(FACTS[model.features[at]].sentence, round(effect * 10_000)) for at, effect in most]
-    return Score(model.version, round(10_000 / (1 + math.exp(-total))), reasons)
+    """Score facts."""
+    total, effects = log_odds(model, facts)
+    moved = [at for at, effect in enumerate(effects) if effect]
+    most = sorted(moved, key=lambda at: -abs(effects[at]))[:5]
+    reasons = [(sentence(*model.features[at]), round(effects[at] * 10_000)) for at in most]
+    return Score(model.version, probability_e4(total), reasons)
+
+
+def probability_e4(total: float) -> int:
+    """Return the probability of log odds, in ten-thousandths."""
+    return round(10_000 / (1 + math.exp(-max(total, -700))))
+
+
+def sentence(name: str, text: str) -> str:
+    """Return what a feature is; a fact of an older release is its name."""
+    if text:
+        return f"The {name} is {text}."
+    return FACTS[name].sentence if name in FACTS else name

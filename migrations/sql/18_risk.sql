@@ -13,3 +13,4 @@ SELECT pg_temp.refuse_deletes('risk_list_items', 'risk_cases', 'risk_holds', 'ri
 GRANT SELECT, INSERT, UPDATE ON risk_cases TO bursar_platform;
 GRANT SELECT, INSERT, UPDATE (until, ended_at) ON risk_holds TO bursar_platform;
 GRANT SELECT, INSERT, UPDATE (status) ON risk_models TO bursar_platform;
+INSERT INTO notification_cursors (name, read_in, read_id) VALUES ('risk-outcomes', 0, '');

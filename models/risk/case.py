@@ -46,7 +46,7 @@ class RiskCase(Base):
     id: Mapped[str] = mapped_column(primary_key=True)
     kind: Mapped[str]
     status: Mapped[str]
-    group: Mapped[str] = mapped_column(info={"holds": "identifier"})
+    group: Mapped[str]
     org_ids: Mapped[list[str]] = mapped_column(ARRAY(Text))
     state: Mapped[dict[str, Any]] = mapped_column(JSONB)
     version: Mapped[int] = mapped_column(Integer)
@@ -73,7 +73,7 @@ class RiskCaseEvent(Base):
 
 
 class RiskHold(Base):
-    """What a case holds until it is decided, or at the latest until `until`.
+    """An object that a case holds until it is decided, or at the latest until `until`.
 
     Attributes:
         subject: the id of the held object, see `domain.risk.case.HoldKind`.

@@ -26,7 +26,8 @@ class RiskDecision(Base):
         facts: every fact that is not 0 or empty, by name.
         entities: in the form of `domain.risk.act.entity`.
         value_minor: the amount in minor units of its currency, credits at their price.
-        score: of the champion model, `{"version", "score_e4", "reasons": [{"sentence", "effect_e4"}]}`.
+        score: of the champion model, `{"version", "score_e4", "reasons": [{"sentence", "effect_e4"}]}`, and of the
+            challenger the same below `challenger`; without a champion that is all.
         label: `fraud` or `legitimate`, once it is known.
     """
 
@@ -73,6 +74,7 @@ class RiskCounter(Base):
     """
 
     __tablename__ = "risk_counters"
+    __table_args__ = (Index("ix_risk_counters_grain_start", "grain", "start"),)
 
     entity: Mapped[str] = mapped_column(primary_key=True)
     grain: Mapped[str] = mapped_column(primary_key=True)
@@ -89,7 +91,10 @@ class RiskLink(Base):
     """
 
     __tablename__ = "risk_links"
-    __table_args__ = (Index("ix_risk_links_org_id_first_seen", "org_id", "first_seen"),)
+    __table_args__ = (
+        Index("ix_risk_links_org_id_first_seen", "org_id", "first_seen"),
+        Index("ix_risk_links_last_seen", "last_seen"),
+    )
 
     entity: Mapped[str] = mapped_column(primary_key=True)
     org_id: Mapped[str] = mapped_column(primary_key=True)

@@ -354,17 +354,17 @@ async def add(session: AsyncSession, rows: Iterable[NewNotification]) -> int:
     return len(new.all())
 
 
-async def lock_cursor(session: AsyncSession) -> Position:
-    """Lock the cursor until the transaction ends, and return its position in the outbox."""
+async def lock_cursor(session: AsyncSession, name: str = _OUTBOX) -> Position:
+    """Lock a cursor until the transaction ends, and return its position in the outbox."""
     row = NotificationCursor
-    query = select(row.read_in, row.read_id).where(row.name == _OUTBOX).with_for_update()
+    query = select(row.read_in, row.read_id).where(row.name == name).with_for_update()
     return Position(*(await session.execute(query)).one())
 
 
-async def move_cursor(session: AsyncSession, to: Position) -> None:
-    """Move the cursor in the outbox, which the caller has locked."""
+async def move_cursor(session: AsyncSession, to: Position, name: str = _OUTBOX) -> None:
+    """Move a cursor in the outbox, which the caller has locked."""
     row = NotificationCursor
-    await session.execute(update(row).where(row.name == _OUTBOX).values(read_in=to.written_in, read_id=to.id))
+    await session.execute(update(row).where(row.name == name).values(read_in=to.written_in, read_id=to.id))
 
 
 # Sending --------------------------------------------------------------------------------------------------------------

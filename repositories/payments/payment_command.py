@@ -39,21 +39,27 @@ async def find_request(
 
 
 async def store_request(
-    pool: "asyncpg.Pool[asyncpg.Record]", command_id: str, request_hash: bytes, terms: PaymentTerms, by: Actor
+    connection: "asyncpg.Connection | asyncpg.Pool[asyncpg.Record]",
+    command_id: str,
+    request_hash: bytes,
+    terms: PaymentTerms,
+    by: Actor,
 ) -> StoredRequest:
     """Store the request of a paying organization's command, once, and return the stored one.
+
+    In a platform's transaction, such as the one that decided the payment, the organization is set until its end.
 
     For payments with credits the requester is stored too, because its frozen spend control stops the payment.
     """
     asker = None
     if terms.provider == CREDITS:
         asker = _ACTOR.dump_json(replace(by, address=None), exclude_defaults=True).decode()
-    row = await pool.fetchrow(
+    row = await connection.fetchrow(
         "SELECT * FROM note_payment_command($1, $2, $3, $4, $5, $6)",
         *(terms.org_id, command_id, terms.payment_id, request_hash, _TERMS.dump_json(terms).decode(), asker),
     )
     if row is None:
-        status = OrganizationStatus(await pool.fetchval("SELECT organization_status($1)", terms.org_id))
+        status = OrganizationStatus(await connection.fetchval("SELECT organization_status($1)", terms.org_id))
         raise stopped_error(status, terms.org_id) or Unavailable(
             "The organization was just resumed. Repeat the request."
         )
@@ -63,7 +69,11 @@ async def store_request(
 def _as_stored(row: asyncpg.Record, request_hash: bytes) -> StoredRequest:
     if row["request_hash"] != request_hash:
         raise other_request()
-    return StoredRequest(_TERMS.validate_json(row["terms"]), row["status"])
+    terms = row["terms"]
+    # Connections of a session decode JSON, those of the plain pool do not.
+    return StoredRequest(
+        _TERMS.validate_json(terms) if isinstance(terms, str) else _TERMS.validate_python(terms), row["status"]
+    )
 
 
 async def command_of_payment(session: AsyncSession, payment_id: str) -> tuple[str, PaymentTerms] | None:

@@ -22,12 +22,14 @@ SET last_seen = CASE WHEN :holds THEN EXCLUDED.last_seen ELSE t.last_seen END,
     ended_at = CASE WHEN NOT :holds THEN coalesce(t.ended_at, EXCLUDED.ended_at) END,
     judged_at = CASE WHEN :holds AND t.ended_at IS NOT NULL THEN NULL ELSE t.judged_at END
 """)
-# A referrer may sell to organizations that it has referred, although reputation counts them as related.
+# A referrer may sell to organizations that it has referred, and a cluster trades inside, although reputation counts
+# them as related.
 #: Written with `:one`, `:other` and `:exempt`.
 _SHARED = """
 SELECT EXISTS (
         SELECT FROM organization_traits t JOIN organization_traits o USING (kind, digest)
-        WHERE t.org_id = :one AND o.org_id = :other AND kind <> 'referrer' AND t.ended_at IS NULL AND o.ended_at IS NULL
+        WHERE t.org_id = :one AND o.org_id = :other AND kind NOT IN ('referrer', 'cluster')
+            AND t.ended_at IS NULL AND o.ended_at IS NULL
     ) OR EXISTS (
         SELECT FROM organization_traits WHERE org_id IN (:one, :other) AND kind = 'probe' AND ended_at IS NULL
     ) OR '*' <> ALL (:exempt) AND EXISTS (
@@ -37,9 +39,7 @@ SELECT EXISTS (
 """
 _IN_ONE_HAND = text(_SHARED).bindparams(bindparam("exempt", type_=ARRAY(Text)))
 #: The same without tax ids.
-_PROVEN = text(_SHARED.replace("kind <> 'referrer'", "kind NOT IN ('referrer', 'tax_id')")).bindparams(
-    bindparam("exempt", type_=ARRAY(Text))
-)
+_PROVEN = text(_SHARED.replace("'cluster')", "'cluster', 'tax_id')")).bindparams(bindparam("exempt", type_=ARRAY(Text)))
 
 
 def share_an_owner_sql(one: str, other: str, exempt: str) -> str:

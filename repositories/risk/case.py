@@ -19,7 +19,6 @@ from models.risk.case import RiskCase, RiskCaseEvent, RiskHold
 from models.risk.decision import RiskDecision
 from models.risk.rule import RiskListItem
 from repositories.common.listing import ListFilter, Listing, ListPage, Part, part_per_value
-from runtime.identity import new_id
 
 _STATE: TypeAdapter[Case] = TypeAdapter(Case)
 #: The prefix of ids.
@@ -174,17 +173,17 @@ async def label(session: AsyncSession, case_id: str, name: str, at: datetime) ->
 async def list_entries(
     session: AsyncSession,
     case_id: str,
-    entries: Sequence[ListEntry],
+    entries: Sequence[tuple[str, ListEntry]],
     *,
     reason: str,
     by: str,
     command_id: str,
     at: datetime,
 ) -> None:
-    """List entities by a decision of a case, once for a command."""
+    """List entities by a decision of a case, once for a command. Each comes with the id of its item."""
     rows = [
         {
-            "id": new_id("rli"),
+            "id": item_id,
             "list": each.list.value,
             "entity": each.entity,
             "reason": reason,
@@ -194,7 +193,7 @@ async def list_entries(
             "command_id": command_id,
             "created_at": at,
         }
-        for each in entries
+        for item_id, each in entries
     ]
     if rows:
         await session.execute(insert(RiskListItem).values(rows).on_conflict_do_nothing())

@@ -52,8 +52,10 @@ _OTHERS = """
 SELECT
     (SELECT extract(epoch FROM $3::timestamptz - created_at)::bigint / 3600 FROM organizations WHERE id = $1)
         AS organization_age_hours,
-    (SELECT extract(epoch FROM $3::timestamptz - created_at)::bigint / 3600 FROM agents WHERE id = $5) AS agent_age_hours,
-    (SELECT extract(epoch FROM $3::timestamptz - created_at)::bigint / 60 FROM api_keys WHERE id = $4) AS key_age_minutes,
+    (SELECT extract(epoch FROM $3::timestamptz - created_at)::bigint / 3600 FROM agents WHERE id = $5)
+        AS agent_age_hours,
+    (SELECT extract(epoch FROM $3::timestamptz - created_at)::bigint / 60 FROM api_keys WHERE id = $4)
+        AS key_age_minutes,
     (SELECT extract(epoch FROM $3::timestamptz - created_at)::bigint / 60 FROM api_keys WHERE org_id = $1
         ORDER BY created_at DESC LIMIT 1) AS newest_key_minutes,
     (SELECT count(*) FROM risk_links WHERE org_id = $1 AND entity LIKE 'instrument:%'
@@ -61,10 +63,19 @@ SELECT
     (SELECT count(*) FROM risk_links WHERE org_id = $1 AND entity LIKE 'instrument:%'
         AND first_seen > $3::timestamptz - interval '1 day') AS instruments_1d,
     (SELECT max(amount) FROM risk_counters WHERE entity = 'organization:' || $1 AND grain = 'h'
-        AND start > $3::timestamptz - interval '30 days' AND start < date_trunc('hour', $3::timestamptz, 'UTC') AND name = 'spent_value')
+        AND start > $3::timestamptz - interval '30 days' AND start < date_trunc('hour', $3::timestamptz, 'UTC')
+        AND name = 'spent_value')
         AS spent_peak_1h_30d,
+    -- Of the organization's new instruments, because one that is entered at the provider is known only afterwards.
+    (SELECT max(shared.count) FROM (
+        SELECT entity FROM risk_links WHERE org_id = $1 AND entity LIKE 'instrument:%'
+            AND first_seen > $3::timestamptz - interval '1 day' ORDER BY first_seen DESC LIMIT 20
+    ) own, LATERAL (SELECT count(*) FROM (
+        SELECT FROM risk_links l
+        WHERE l.entity = own.entity AND l.last_seen > $3::timestamptz - interval '1 day' LIMIT 51
+    ) others) shared) AS instrument_organizations_1d,
     (SELECT organizations FROM risk_clusters WHERE org_id = $1) AS cluster_organizations,
-    (SELECT count(*) FROM payouts WHERE org_id = $1) AS payouts_before,
+    (SELECT count(*) FROM (SELECT FROM payouts WHERE org_id = $1 LIMIT 10) made) AS payouts_before,
     $2::text IS NOT NULL AND (EXISTS (
         SELECT FROM risk_clusters a JOIN risk_clusters b USING (cluster) WHERE a.org_id = $1 AND b.org_id = $2
     ) OR EXISTS (
@@ -158,7 +169,8 @@ async def facts(
     actor = act.actor
     other = await connection.fetchrow(_OTHERS, act.org_id, act.counterparty_org_id, at, actor.key_id, actor.agent_id)
     assert other is not None
-    found |= {name: int(value) for name, value in other.items() if value}
+    for name, value in other.items():
+        found[name] = max(int(value or 0), found.get(name, 0))
     return {name: value for name, value in found.items() if value}
 
 

@@ -18,7 +18,7 @@ from repositories.common.listing import ID_TIME_MARGIN, ListFilter, Listing, Lis
 
 _DECIDED = """
 SELECT id, org_id, outcome, rule, value_minor, label, facts->>'currency' AS currency,
-    (SELECT jsonb_object_agg(name, facts->name) FROM unnest($2::text[]) name WHERE facts ? name) AS facts
+    (SELECT jsonb_object_agg(name, facts->name)::text FROM unnest($2::text[]) name WHERE facts ? name) AS facts
 FROM risk_decisions
 WHERE point = $1 AND id >= $3 AND id < $4 AND created_at >= $5 AND created_at < $6
 ORDER BY id DESC LIMIT $7

@@ -23,6 +23,8 @@ async def create(session: AsyncSession, actor: Actor, agent: Agent, own: OwnMeta
     if is_new:
         await audit.record(session, actor, "agent.create", row.id, {"name": row.name}, row.org_id)
         await metadata.add(session, row.id, row.org_id, own, row.command_id)
+        data = {"agent_id": row.id, "external_id": own.external_id}
+        await event.record(session, [Event("agent.created", row.org_id, row.id, data)])
     return row
 
 

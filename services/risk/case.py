@@ -207,6 +207,7 @@ async def take_effect(
     held money, it ends. The default without a decision neither holds longer nor labels: it is no evidence of fraud.
     """
     case = outcome.case
+    await alert.close_cases(session, case.case_id, ("risk_case.books_refused",))
     if actor is not None:
         for org_id in case.org_ids or (None,):
             audited = {**outcome.details, "kind": case.kind.value}
@@ -238,6 +239,7 @@ async def _decided(session: AsyncSession, outcome: CaseOutcome, *, command_id: s
     await cases.label(session, case.case_id, _LABELS[ruling.result], at)
     if case.first is not None and case.first.result is not ruling.result:
         await cases.end_entries(session, case.case_id, by=ruling.by, at=at)
+    listed = [(new_id("rli"), entry) for entry in outcome.entries]
     await cases.list_entries(
-        session, case.case_id, outcome.entries, reason=ruling.reason, by=ruling.by, command_id=command_id, at=at
+        session, case.case_id, listed, reason=ruling.reason, by=ruling.by, command_id=command_id, at=at
     )

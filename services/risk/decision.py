@@ -15,13 +15,12 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.common.errors import RiskBlocked, RiskInReview
-from domain.common.money import CREDIT
 from domain.risk.act import LINKING, Act, EntityKind, Outcome, Point, Verdict
 from domain.risk.case import CaseResult
 from domain.risk.facts import COUNTED, COUNTED_KINDS, Counter, Facts
 from domain.risk.policy import RiskSettings
 from domain.risk.rule import UNAVAILABLE, Compile, Compiled, Decision, compiled, decide as decide_by_rules
-from domain.risk.score import Model, Score, evaluate, model_of
+from domain.risk.score import Model, Score, evaluate, model_of, stored
 from repositories.messages import alert
 from repositories.risk import decision as decisions, model as models, rule as rules
 from runtime.database import driver_connection
@@ -35,7 +34,10 @@ STOPPING = frozenset({Outcome.REVIEW, Outcome.BLOCK})
 
 
 class Risk:
-    """Decides acts by lists, rules and the champion model, which it keeps compiled."""
+    """Decides acts by lists, rules and the champion model, which it keeps compiled.
+
+    The challenger's score is stored with the decision and has no effect.
+    """
 
     def __init__(self, settings: RiskSettings, compiler: Compile) -> None:
         """Compile rules with `compiler` when they are first needed, and after each change."""
@@ -43,8 +45,9 @@ class Risk:
         self._compiler = compiler
         self._rules: tuple[Compiled, ...] = ()
         self._number = -1
-        self._model: Model | None = None
-        self._model_version = -1
+        #: The champion and the challenger, of which the rules see the first.
+        self._models: tuple[Model | None, Model | None] = (None, None)
+        self._versions = (0, 0)
 
     async def require(self, session: AsyncSession, act: Act, now: datetime) -> Verdict:
         """Decide an act and raise if it may not take place now.
@@ -74,7 +77,7 @@ class Risk:
             return Verdict(decision_id="", outcome=Outcome.ALLOW, at=now)
         await self._refresh(session, connection)
         entities = act.entities(self.settings.key)
-        seen, score, decision = await self._judge(session, connection, act, entities, now)
+        seen, scores, decision = await self._judge(session, connection, act, entities, now)
         verdict = Verdict(decision_id=new_id("rsd"), outcome=decision.outcome, at=now, rule=decision.rule)
         if self.settings.enforced and decision.outcome in {Outcome.REVIEW, Outcome.HOLD_BACK}:
             verdict = replace(verdict, case_id=await cases.open_for(session, act, verdict, self.value_of(act)))
@@ -87,7 +90,7 @@ class Risk:
             facts=seen,
             entities=sorted(entities.values()),
             value_minor=self.value_of(act),
-            score=None if score is None else score.stored(),
+            score=stored(*scores),
         )
         if not is_stored:
             known = await decisions.of_command(connection, act)
@@ -97,10 +100,7 @@ class Risk:
 
     def value_of(self, act: Act) -> int:
         """Return an act's amount in minor units of its currency; credits count at their price."""
-        if act.currency != CREDIT:
-            return act.amount_minor
-        credits_minor, money_minor = self.settings.price.rate()
-        return act.amount_minor * money_minor // credits_minor
+        return self.settings.value_minor(act.amount_minor, act.currency)
 
     async def _judge(
         self,
@@ -109,19 +109,19 @@ class Risk:
         act: Act,
         entities: Mapping[EntityKind, str],
         now: datetime,
-    ) -> tuple[Facts, Score | None, Decision]:
+    ) -> tuple[Facts, tuple[Score | None, Score | None], Decision]:
         """Count the act, gather its facts and decide; by its amount alone if that takes too long."""
         await connection.execute("SAVEPOINT risk")
         try:
             async with asyncio.timeout(self.settings.within.total_seconds()):
                 seen = await self._see(connection, act, entities, now)
                 listed = await decisions.listed(connection, sorted(entities.values()), now)
-                score = None if self._model is None else evaluate(self._model, seen)
-                if score is not None:
-                    seen["model_score"] = score.score_e4
+                champion, challenger = (None if each is None else evaluate(each, seen) for each in self._models)
+                if champion is not None:
+                    seen["model_score"] = champion.score_e4
                 decision = decide_by_rules(self._rules, act.point, seen, listed)
                 await connection.execute("RELEASE SAVEPOINT risk")
-            return seen, score, decision
+            return seen, (champion, challenger), decision
         except _LATE as error:
             await connection.execute("ROLLBACK TO SAVEPOINT risk")
             log.warning("risk.unavailable", point=act.point.value, error=f"{type(error).__name__}: {error}"[:300])
@@ -135,7 +135,7 @@ class Risk:
                 window=f"{now:%Y-%m-%d %H}",
             )
             outcome = Outcome.REVIEW if above else Outcome.ALLOW
-            return {"point": act.point.value}, None, Decision(outcome=outcome, rule=UNAVAILABLE, shadow={})
+            return {"point": act.point.value}, (None, None), Decision(outcome=outcome, rule=UNAVAILABLE, shadow={})
 
     async def _see(
         self, connection: asyncpg.Connection, act: Act, entities: Mapping[EntityKind, str], now: datetime
@@ -160,16 +160,18 @@ class Risk:
         }
 
     async def _refresh(self, session: AsyncSession, connection: asyncpg.Connection) -> None:
-        """Compile the rules and load the model again after a change, which costs one statement otherwise."""
-        number, version = await rules.newest_number(connection), await models.champion_version(connection)
+        """Compile the rules and load the models again after a change, which costs two statements otherwise."""
+        number, versions = await rules.newest_number(connection), await models.versions(connection)
         if number != self._number:
             current = await rules.current(session)
             self._rules = tuple(compiled(rule, self._compiler) for rule in current.values())
             self._number = number
-        if version != self._model_version:
-            document = await models.champion_document(connection)
-            self._model = None if document is None else model_of(version, document)
-            self._model_version = version
+        if versions != self._versions:
+            champion, challenger = [
+                model_of(version, await models.document(connection, version)) if version else None
+                for version in versions
+            ]
+            self._models, self._versions = (champion, challenger), versions
 
 
 #: The database did not answer in time, or concurrent decisions waited for each other.

@@ -11,10 +11,12 @@ from fastapi import FastAPI
 
 from api.app import create_app
 from domain.common.access import PERMISSIONS, PLATFORM_ROLES, Permission, Role
+from domain.risk.case import CaseKind
 from domain.tenants.token import split_token
 from models.returns.allocation import Allocation
 from runtime.database import Database
 from runtime.identity import new_id
+from services.risk.case import open_case
 from tests.api.conftest import TENANT_ROLES, Caller, NewTenant, Tenant, good, new_key, refused, settings_for
 from tests.api.invoicing import issue
 from tests.api.paying import Written
@@ -490,6 +492,10 @@ OBJECTS = {
     ("POST", "/disputes/{dispute_id}/evidence"),
     *(("GET", f"/exports/{{export_id}}{path}") for path in ("", "/files/{number}")),
     *((method, "/webhook-endpoints/{endpoint_id}") for method in ("GET", "PATCH", "DELETE")),
+    ("GET", "/risk/cases/{case_id}"),
+    *(("POST", f"/risk/cases/{{case_id}}/{path}") for path in ("assign", "note", "request-information", "decide")),
+    *(("POST", f"/risk/cases/{{case_id}}/{path}") for path in ("answer", "appeal")),
+    ("POST", "/risk/decisions/{decision_id}/appeal"),
     *(("POST", f"/webhook-endpoints/{{endpoint_id}}/{path}") for path in ("rotate-secret", "test", "replay")),
     *((method, "/alert-rules/{rule_id}") for method in ("GET", "PUT", "DELETE")),
     *((method, "/reports/{report_id}") for method in ("GET", "PUT", "DELETE")),
@@ -547,6 +553,7 @@ OWN_DATA = {
             "/revenue",
             "/budgets",
             "/budgets/prompt-template",
+            "/risk/cases",
         ),
         *("/payment-policies", "/payment-policies/effective", "/free-options", "/purchase-methods"),
         *("/billing/usage", "/billing/usage/logs", "/usage/logs", "/usage/meters"),
@@ -679,6 +686,10 @@ async def foreign(stranger: Tenant, operator: Caller, database: Database) -> dic
     await paid.look()
     moved = good(await stranger.owner.get("/billing/transactions?limit=1"))
     assert paid.payment is not None
+    async with database.platform() as session:
+        case_id = await open_case(
+            *(session, CaseKind.DELIVERY, stranger.org_id, [stranger.org_id], 0, datetime.now(UTC), [], "Hidden.", {})
+        )
     hidden = {"principal": "hidden", "role": "member"}
     return {
         "payment_id": paid.terms.payment_id,
@@ -726,6 +737,7 @@ async def foreign(stranger: Tenant, operator: Caller, database: Database) -> dic
         "transfer_id": moved["data"][0]["id"],
         "session_id": good(await stranger.owner.post("/sessions", {}), 201)["id"],
         "link_id": f"lnk_{NOBODY}",
+        "case_id": case_id,
     }
 
 
@@ -786,6 +798,12 @@ def body_for(method: str, path: str) -> dict[str, Any] | None:
         "give-up": {"at_provider": False, "reason": "x"},
         "credit-notes": {"reason": "x"},
         "collection": {"collection_method": "send_invoice"},
+        "assign": {"operator": "kim"},
+        "note": {"note": "x"},
+        "request-information": {"question": "x"},
+        "answer": {"answer": "x"},
+        "decide": {"result": "release", "reason": "x"},
+        "appeal": {"appeal": "x"},
         "replay": {"from": "2026-03-01T00:00:00Z", "to": "2026-03-02T00:00:00Z"},
     }
     of_path = OF_PURCHASES if path.startswith("/purchase-orders/") else bodies
@@ -924,6 +942,7 @@ BILLING = (
     "/alert-rules",
     "/alert-rules/{rule_id}",
     *("/allocations", "/allocations/{allocation_id}", "/trials"),
+    *("/risk/cases", "/risk/cases/{case_id}"),
     *("/reports", "/reports/{report_id}", "/reports/{report_id}/runs", "/reports/{report_id}/runs/1/file"),
     # Totals of the whole organization.
     "/usage/meters/{meter_id}",

@@ -85,7 +85,7 @@ async def test_expired_credits_are_counted_once(spender: Tenant, database: Datab
     good(await operator.post("/credits/grants", body, key=new_key()), 201)
     for _ in range(2):
         async with database.platform() as session:
-            await Ledger(await driver_connection(session)).expire_lots(now=soon + timedelta(hours=1))
+            await Ledger(await driver_connection(session)).expire_lots(now=soon + timedelta(hours=1), limit=100_000)
     assert (await stats(spender))["expired"] == "7.00"
 
 
@@ -104,7 +104,7 @@ async def test_rate_counts_from_the_first_use_although_credits_expired_before(
             effective_at=now - timedelta(days=20),
             lots=LotTerms(source=LotSource.PROMOTION, expires_at=now - timedelta(days=10)),
         )
-        await ledger.expire_lots(now=now - timedelta(days=9))
+        await ledger.expire_lots(now=now - timedelta(days=9), limit=100_000)
     assert (await stats(spender))["burn_days"] == 30
     await use(spender.member, amount="10")
     shown = await stats(spender)

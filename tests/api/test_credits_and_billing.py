@@ -211,7 +211,7 @@ async def test_lots_show_remaining_held_and_expired_credits(operator: Caller, fr
             expires_at=now + timedelta(days=9),
             held_at=now,
         )
-        await ledger.expire_lots(now=soon + timedelta(seconds=1))
+        await ledger.expire_lots(now=soon + timedelta(seconds=1), limit=100_000)
     found = good(await fresh.auditor.get("/credits/lots?limit=1"))
     [lot] = found["data"]
     assert (lot["id"], lot["source"], lot["cost"]) == (second["id"], "promotion", None)

@@ -150,6 +150,7 @@ async def test_table_events_match_the_catalogue(database: Database, new_tenant: 
         jsonschema.validate(event["data"], schema)
         assert "secret" not in str(event)
     assert [event["type"] for event in told] == [
+        *("agent.created", "agent.created"),
         *("contract.created", "credit_lot.created", "reservation.created", "reservation.released"),
         *("reservation.created", "reservation.captured", "spend.refunded", "project.created", "deployment.started"),
         *("deployment.stopped", "invoice.created", "invoice.finalized", "invoice.voided"),

@@ -152,7 +152,7 @@ class Town:
         ).spend_id
         good(await self.other.owner.post("/credits/use", {"amount": "3", "action": "x"}, key=new_key()), 201)
         await self.give(self.other, 10, 333, source=included, expires_at=THEN + timedelta(days=1))
-        await Ledger(self.connection).expire_lots(now=now)
+        await Ledger(self.connection).expire_lots(now=now, limit=100_000)
         good(await pay_out(self.studio.owner), 201)
         ref = self.payments[1].there.dispute(fee=0)
         await self.payments[1].look()

@@ -97,8 +97,9 @@ async def test_change_merges_metadata_and_is_made_once(tenant: Tenant, database:
     entries = good(await tenant.owner.get("/audit", params={"target": agent["id"]}))["data"]
     assert [entry["action"] for entry in entries] == ["agent.update", "agent.create"]
     await past_others(database)
-    (event,) = good(await tenant.owner.get("/events", params={"subject": agent["id"]}))["data"]
-    assert event["type"] == "agent.updated"
+    created, event = good(await tenant.owner.get("/events", params={"subject": agent["id"]}))["data"]
+    assert (created["type"], event["type"]) == ("agent.created", "agent.updated")
+    assert created["data"] == {"agent_id": agent["id"], "external_id": agent["external_id"]}
     assert event["data"] == {
         "agent_id": agent["id"], "external_id": agent["external_id"], "changed": ["pricing", "metadata"]
     }  # fmt: skip

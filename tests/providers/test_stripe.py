@@ -91,6 +91,25 @@ class TestCards:
         assert failed.status is ProviderStatus.FAILED
         assert failed.decline.code == "payment_intent_authentication_failure"
 
+    async def test_challenged_payment_is_received_only_after_3d_secure(self, sandbox: SandboxHarness):
+        card = "pm_card_threeDSecureOptional"
+        assert (await paid_with(sandbox, card)).status is ProviderStatus.SUCCEEDED
+        for off_session in (False, True):
+            payment = sandbox.payment(method_ref=card, off_session=off_session, authenticate=True)
+            asked = await sandbox.provider.create(payment, idempotency_key=key())
+            assert asked.status is ProviderStatus.REQUIRES_ACTION
+            assert asked.action is not None
+            outcome = "succeed" if off_session else "fail"
+            await sandbox.control("three_d_secure", payment_intent=asked.ref, outcome=outcome)
+            after = await sandbox.provider.retrieve(asked.ref)
+            assert (after.status is ProviderStatus.SUCCEEDED) is off_session
+
+    async def test_card_that_is_entered_for_a_challenged_payment_needs_3d_secure(self, sandbox: SandboxHarness):
+        created = await sandbox.provider.create(sandbox.payment(authenticate=True), idempotency_key=key())
+        card = {"payment_method": "pm_card_threeDSecureOptional", "return_url": RETURN_URL}
+        confirmed = await sandbox.client.v1.payment_intents.confirm_async(created.ref, card)
+        assert (confirmed.status, confirmed.amount_received) == ("requires_action", 0)
+
     async def test_confirming_a_finished_payment_returns_it(self, sandbox: SandboxHarness):
         paid = await paid_with(sandbox)
         assert await sandbox.provider.confirm(paid.ref, "pm_card_visa", idempotency_key=key("confirm")) == paid

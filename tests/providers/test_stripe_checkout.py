@@ -51,6 +51,14 @@ class TestCheckout:
         await sandbox.control("checkout", session=opened.ref)
         assert (await sandbox.provider.retrieve(opened.ref)).status is ProviderStatus.SUCCEEDED
 
+    async def test_challenged_page_is_not_paid_without_3d_secure(self, sandbox: SandboxHarness):
+        for is_challenged in (False, True):
+            opened = await self.opened(sandbox, authenticate=is_challenged)
+            card = "pm_card_threeDSecureOptional"
+            await sandbox.control("checkout", session=opened.ref, payment_method=card, outcome="fail")
+            after = await sandbox.provider.retrieve(opened.ref)
+            assert (after.status is ProviderStatus.REQUIRES_ACTION) is is_challenged
+
     async def test_a_page_is_closed(self, sandbox: SandboxHarness):
         opened = await self.opened(sandbox)
         closed = await sandbox.provider.cancel(opened.ref, idempotency_key=key("cancel"))

@@ -11,10 +11,11 @@ from structlog.testing import capture_logs
 from activities.payments.payment_providers import ProviderActivities
 from contracts.payments.payment import ProviderRequest
 from dev.stack.postgres import Postgres
-from domain.payments.payment.snapshot import CreatePayment, Snapshot
+from domain.payments.payment.snapshot import CreatePayment, ProviderStatus, Snapshot
 from domain.reputation.evidence import ONE_E6, Dimension
 from domain.reputation.facts import DimensionShare
 from domain.reputation.traits import TraitKind, digest
+from domain.risk.act import EntityKind, entity
 from providers.payments.registry import Providers
 from repositories.reputation import organization_trait as traits
 from repositories.reputation.reputation import are_related, record_facts, void
@@ -175,6 +176,31 @@ async def test_reading_a_provider_stores_a_digest_and_nothing_else(books, databa
         assert answer.snapshot == replace(seen, methods=())
         found = await books.fetch("SELECT digest FROM organization_traits WHERE org_id = 'org_look'")
         assert [row[0] for row in found] == kept
+
+
+async def test_instruments_are_linked_also_if_they_were_declined(books, database) -> None:  # noqa: F811
+    fake, linked = FakeProvider(), set()
+    for org_id in ("org_link_1", "org_link_2"):
+        await made(books, org_id)
+        seen = Snapshot(
+            ref=org_id,
+            status=ProviderStatus.REQUIRES_ACTION,
+            amount_minor=1_000,
+            currency="USD",
+            methods=("card:fp_tried",),
+        )
+
+        async def retrieve(_: str, seen: Snapshot = seen) -> Snapshot:
+            return seen
+
+        fake.retrieve = retrieve  # type: ignore[assignment, method-assign]
+        terms = replace(TERMS, payment_id="pay_link", org_id=org_id, provider="fake")
+        asking = ProviderActivities(database, Providers({"fake": fake}), trait_key=KEY, risk_key=b"a key of the tests")
+        await asking.retrieve(ProviderRequest(terms=terms, key="k", ref=org_id))
+        [row] = await books.fetch("SELECT entity FROM risk_links WHERE org_id = $1", org_id)
+        linked.add(row[0])
+        assert not await books.fetch("SELECT FROM organization_traits WHERE org_id = $1", org_id)
+    assert linked == {entity(EntityKind.INSTRUMENT, "card:fp_tried", b"a key of the tests")}
 
 
 def test_digests_differ_by_key_and_kind_and_not_by_spelling() -> None:

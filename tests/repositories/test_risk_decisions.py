@@ -153,7 +153,7 @@ async def test_instruments_and_their_organizations_are_counted(database: Databas
     async with database.platform() as session:
         other = payment(new_id("org"), seen={EntityKind.INSTRUMENT: "two"})
         await risk.decide(session, other, NOW)
-        rows = dict(
+        rows: dict[str, Any] = dict(
             (
                 await session.execute(
                     text("SELECT command_id, facts FROM risk_decisions WHERE command_id IN (:one, :two)"),

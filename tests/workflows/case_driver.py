@@ -119,7 +119,7 @@ async def opened(stage: Stage, kind: CaseKind = CaseKind.DELIVERY) -> CaseDriver
 
 
 async def note_case(made: CaseDriver) -> None:
-    """Have the books hold a note that the run does not know."""
+    """Write a note into the books that the run does not know."""
     held, command_id = await made.state(), new_id("cmd")
     event = CaseOutcome(case=held, event="command_refused", actor="temporal-ui:somebody", details={"command": "look"})
     message = RecordCase(

@@ -18,6 +18,7 @@ with workflow.unsafe.imports_passed_through():
     from activities.credits.spend_alerts import SpendAlertActivities
     from activities.credits.spend_days import SpendDayActivities
     from activities.insight.metric_sums import MetricSumActivities
+    from activities.risk.outcomes import RiskOutcomeActivities
     from activities.usage.usage import UsageActivities
     from contracts.common.batch import BatchPage, BatchProgress, BatchResult, BatchStep
     from contracts.common.queues import local_activity
@@ -158,6 +159,34 @@ class MetricSumsWorkflow:
         )
         method, within = MetricSumActivities.add_up_events, timedelta(seconds=60)
         return await _batch(start, method, summary, result, limit=2_000, within=within)
+
+
+@workflow.defn(name="risk-outcomes")
+class RiskOutcomesWorkflow:
+    """Counts payments, declines, refunds, disputes and silent releases for the entities of the acts before.
+
+    Ends when: every event below the oldest open transaction is counted.
+    """
+
+    @workflow.run
+    async def run(self, start: BatchProgress | None = None) -> BatchProgress:
+        """Count events, from the last one that was read, in pages so small that decisions hardly wait for them."""
+        summary, result = "read the next {limit} events after {count}", "{count} events were read."
+        return await _batch(start, RiskOutcomeActivities.fold_risk_outcomes, summary, result, limit=100)
+
+
+@workflow.defn(name="risk-retention")
+class RiskRetentionWorkflow:
+    """Deletes counters, decisions and links of checks against fraud whose time is over.
+
+    Ends when: nothing is left that was due when it started.
+    """
+
+    @workflow.run
+    async def run(self, start: BatchProgress | None = None) -> BatchProgress:
+        """Delete rows, the oldest first."""
+        summary, result = "delete the next {limit} rows after {count}", "{count} rows were deleted."
+        return await _batch(start, RiskOutcomeActivities.forget_risk_rows, summary, result, limit=2_000)
 
 
 @workflow.defn(name="spend-alerts")

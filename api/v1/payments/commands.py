@@ -8,6 +8,7 @@ catches up before its refusal counts.
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 
@@ -29,14 +30,16 @@ from domain.common.access import Actor
 from domain.common.errors import DomainError, NotFound, PaymentRefused, ProviderCallPending, Unavailable
 from domain.common.ids import is_id
 from domain.payments.payment.fulfilment import fulfilment_due
-from domain.payments.payment.options import CREDITS
+from domain.payments.payment.options import CREDITS, STRIPE
 from domain.payments.payment.purposes import rules_of
 from domain.payments.payment.state import AWAITING, Fulfilment, Payment, PaymentStatus
 from domain.payments.payment.terms import PaymentTerms
+from domain.risk.act import Act, Outcome, Point
 from domain.tenants.metadata import NO_METADATA, OwnMetadata
 from repositories.payments import payment as payments, payment_command as intents
 from repositories.tenants import metadata
 from runtime import reach
+from runtime.database import driver_connection
 from runtime.identity import new_id
 from runtime.reach import PAUSE, EntityClient, answered_within, repeated
 from services.credits.spend import refuse_limited
@@ -88,6 +91,7 @@ async def create(
 
     Raises:
         PaymentDeclined: the payment was declined and recorded as failed.
+        RiskBlocked: a decision against fraud blocked it; RiskInReview: a case holds it.
     """
     command_id, request_hash, org_id = once.command_id, once.request_hash, actor.org_id
     assert org_id is not None
@@ -101,8 +105,7 @@ async def create(
         if made.provider == CREDITS:
             async with deps.database.platform_statement() as connection:
                 await refuse_limited(connection, actor, org_id, at=datetime.now(UTC))
-        # A concurrent request with the same command came first; its terms count.
-        asked = await deps.pool.read(lambda pool: intents.store_request(pool, command_id, request_hash, made, actor))
+        asked = await _decided(deps, actor, once, made)
     terms = asked.terms
     if own:
         async with deps.database.tenant(org_id) as session:
@@ -119,6 +122,56 @@ async def create(
     payment = await find_payment(deps, actor, terms.payment_id)
     refuse_declined(payment)
     return payment
+
+
+async def _decided(deps: Deps, actor: Actor, once: Command, made: PaymentTerms) -> intents.StoredRequest:
+    """Decide a payment, and store its request in the same transaction. That of a concurrent request may come first.
+
+    A challenge has an effect at Stripe only: other providers authenticate each payer, and credits need no payer.
+    """
+    act = Act(
+        point=Point.TOPUP if rules_of(made).is_top_up else Point.PAYMENT,
+        actor=actor,
+        org_id=made.org_id,
+        subject=made.payment_id,
+        command_id=once.command_id,
+        amount_minor=made.amount_minor,
+        currency=made.currency,
+        provider=made.provider,
+        counterparty_org_id=made.purpose.payee_org_id,
+        facts={"method": "off_session" if made.off_session else "on_session"},
+    )
+    async with deps.database.platform() as session:
+        verdict = await deps.risk.require(session, act, datetime.now(UTC))
+        is_challenged = deps.risk.settings.enforced and verdict.outcome is Outcome.CHALLENGE
+        terms = replace(made, authenticate=is_challenged and made.provider == STRIPE)
+        connection = await driver_connection(session)
+        return await intents.store_request(connection, once.command_id, once.request_hash, terms, actor)
+
+
+async def decide_refund(
+    deps: Deps, actor: Actor, once: Command, payment: Payment, refund_id: str, amount_minor: int | None
+) -> None:
+    """Decide a refund that the payer asks for; `amount_minor` is None for all that remains. Operators' are not decided.
+
+    Raises:
+        RiskBlocked: the refund is blocked; RiskInReview: a case holds it.
+    """
+    if actor.org_id is None:
+        return
+    terms = payment.terms
+    act = Act(
+        point=Point.REFUND,
+        actor=actor,
+        org_id=terms.org_id,
+        subject=refund_id,
+        command_id=once.command_id,
+        amount_minor=payment.refundable_minor if amount_minor is None else amount_minor,
+        currency=terms.currency,
+        provider=terms.provider,
+    )
+    async with deps.database.platform() as session:
+        await deps.risk.require(session, act, datetime.now(UTC))
 
 
 async def send(

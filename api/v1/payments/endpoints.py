@@ -76,8 +76,10 @@ _COMMANDED = (
     refusals.ProviderNotAvailable,
     refusals.PaymentRefused,
 )
+DECIDED = (refusals.RiskBlocked, refusals.RiskInReview)
 CREATING = (
     PaymentDeclined,
+    *DECIDED,
     refusals.RefusedByProvider,
     refusals.ProviderNotAvailable,
     refusals.TaxRefused,
@@ -106,6 +108,7 @@ _REFUNDING = errors(
     refusals.PaymentFulfilmentUnderWay,
     refusals.RefundExceeds,
     refusals.PaymentPartOfASlot,
+    *DECIDED,
 )
 
 
@@ -312,6 +315,7 @@ async def refund_payment(
             amount_minor=amount_minor,
             with_credit_note=with_note,
         )
+        await commands.decide_refund(sender.deps, sender.actor, once, payment, refund_id, amount_minor)
         command = messages.RefundPayment(
             command_id=once.command_id,
             actor=sender.actor,

@@ -1,1 +1,1 @@
-"""Decisions against fraud: rules, lists, decisions and cases."""
+"""Decisions against fraud, their rules, cases and models."""

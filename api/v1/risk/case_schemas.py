@@ -104,7 +104,7 @@ class RiskCaseDecision(RequestModel):
 
 
 class RiskHoldView(ResponseModel):
-    """What a case holds."""
+    """An object that a case holds."""
 
     kind: HoldKind
     subject: str = Field(description="The id of the escrow, organization or agent.")
@@ -123,7 +123,7 @@ class RiskHeldActView(ResponseModel):
 
 
 class RiskCaseView(ResponseModel):
-    """A case. What only operators see is null for others."""
+    """A case. Fields for operators are null for others."""
 
     id: str
     status: CaseStatus
@@ -170,7 +170,7 @@ class RiskEdgeView(ResponseModel):
 
 
 class RiskCaseFile(ResponseModel):
-    """What operators read to decide a case."""
+    """The file of a case, for operators."""
 
     why: str
     timeline: list[RiskCaseEventView] = Field(description="The newest 200 events, oldest first.")

@@ -69,7 +69,7 @@ _LIST = ListEndpoint(
 
 
 @_LIST.get(router, "/risk/cases", NotFound)
-async def list_risk_cases(deps: DepsDep, asked: ListRequest, actor: Actor = require(Permission.READ)) -> Items:
+async def list_risk_cases(deps: DepsDep, asked: ListRequest, actor: Actor = require(Permission.READ_BILLING)) -> Items:
     """List cases of suspected fraud, newest first. An organization sees those that affect it."""
     if actor.is_platform:
         permit(actor, Permission.RISK_READ)
@@ -86,7 +86,7 @@ async def get_risk_case(case_id: str, deps: DepsDep, actor: ActorDep) -> RiskCas
     """Show a case: to operators with everything, to an affected organization with what is held and how to answer."""
     async with deps.database.platform() as session:
         row = await _visible(session, actor, case_id)
-        permit(actor, Permission.RISK_READ if actor.is_platform else Permission.READ)
+        permit(actor, Permission.RISK_READ if actor.is_platform else Permission.READ_BILLING)
         return await _details(session, deps, actor, row)
 
 

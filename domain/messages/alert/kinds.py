@@ -151,6 +151,7 @@ KINDS: Mapping[str, AlertKind] = {
     "reserve_low": AlertKind(closed_by=ORGANIZATION),
     "risk.case_overdue": AlertKind(closed_by="the decision", severity=Severity.CRITICAL, ladder=OPERATORS),
     "risk.unavailable": AlertKind(closed_by=OPERATOR, severity=Severity.CRITICAL, ladder=OPERATORS),
+    "risk_case.books_refused": _REFUSED,
     "search_index.refused": AlertKind(closed_by=OPERATOR),
     "search_index.silent": AlertKind(closed_by=OPERATOR),
     ROTATION_FAILED: AlertKind(closed_by="the rotation, when it succeeds"),

@@ -145,7 +145,10 @@ def payment_events(before: Payment | None, after: Payment) -> list[Event]:
         for dispute in after.disputes
         if contested.get(dispute.ref) is not dispute.status
     ]
-    if before is None or before.status is not after.status:
+    # A further decline leaves the status as it is.
+    declined = after.status is P.REQUIRES_ACTION and after.decline is not None
+    declined = declined and before is not None and before.decline != after.decline
+    if before is None or before.status is not after.status or declined:
         events.append(Event(f"payment.{after.status}", terms.org_id, terms.payment_id, _payment(after), at))
     return events
 

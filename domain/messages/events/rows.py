@@ -169,6 +169,11 @@ TYPES = (
         for name, status, sentence in _STANDING
     ),
     EventType(
+        type="agent.created",
+        sentence="The organization has created an agent.",
+        fields={"agent_id": id_field("agt", "The agent."), "external_id": external_id_field()},
+    ),
+    EventType(
         type="agent.retired",
         sentence="The organization has retired an agent: nothing new begins with it.",
         fields={

@@ -175,8 +175,8 @@ class Snapshot:
         approved: whether the payer has agreed, so that `confirm` captures the money.
         pays_until: set while the payer has instructions for a method that takes days, such as a bank transfer or a
             voucher. Bursar waits until then, even beyond the payment's own expiry.
-        methods: the payment methods used, in the form of `domain.reputation.traits.method`. The caller may keep a
-            digest of them, and must not store or pass on the values.
+        methods: the payment methods used, or tried last, in the form of `domain.reputation.traits.method`. The caller
+            may keep a digest of them, and must not store or pass on the values.
         authorized_minor: the amount that can be captured now.
         movements: all balance transactions of the payment, its refunds and its disputes so far, oldest first. The
             charge of a payment that succeeded is always included, although it may settle, and its fee become known,
@@ -215,6 +215,7 @@ class CreatePayment:
         manual_capture: whether to authorize only.
         expires_at: the end of the payer's time to pay, if the provider supports that.
         asked_by: the principal that requested it; a payment with credits is refused while that principal is frozen.
+        authenticate: whether the payer must authenticate, by 3-D Secure on Stripe. Other providers always authenticate.
     """
 
     payment_id: str
@@ -230,6 +231,7 @@ class CreatePayment:
     off_session: bool = False
     manual_capture: bool = False
     asked_by: Actor | None = None
+    authenticate: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

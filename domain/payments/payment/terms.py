@@ -95,6 +95,7 @@ class PaymentTerms:
         tax: the part of the amount that is tax, if what it buys is taxed on payment; None otherwise.
         own_refunds: the bounds of refunds that the payer requests itself; None for none.
         topup_fee_minor: the part of the amount, without tax, that is the provider's fixed fee and buys nothing.
+        authenticate: whether the payer must authenticate at the provider, as a decision against fraud asked for.
     """
 
     payment_id: str
@@ -120,6 +121,7 @@ class PaymentTerms:
     tax: SaleTax | None = None
     own_refunds: OwnRefunds | None = None
     topup_fee_minor: int = 0
+    authenticate: bool = False
 
     @property
     def issues_entitlement(self) -> bool:

@@ -22,10 +22,14 @@ _PRODUCT_NAME_LENGTH = 250
 
 
 def intent(payment: CreatePayment, expand: list[str]) -> stripe.params.PaymentIntentCreateParams:
-    """Create a PaymentIntent; one with a stored method is charged immediately and with no other method."""
+    """Create a PaymentIntent; one with a stored method is charged immediately and with no other method.
+
+    One whose payer must authenticate is on session: Stripe declines others instead of waiting for the payer.
+    """
     metadata = _metadata(payment)
+    off_session = payment.off_session and not payment.authenticate
     # Without a return address, a method that redirects the payer cannot be confirmed here.
-    comes_back = payment.return_url is not None and not payment.off_session
+    comes_back = payment.return_url is not None and not off_session
     params: stripe.params.PaymentIntentCreateParams = {
         "amount": to_stripe_charge(payment.amount_minor, payment.currency),
         "currency": payment.currency.lower(),
@@ -35,13 +39,15 @@ def intent(payment: CreatePayment, expand: list[str]) -> stripe.params.PaymentIn
         "metadata": metadata,
         "expand": expand,
     }
+    if payment.authenticate:
+        params["payment_method_options"] = {"card": {"request_three_d_secure": "any"}}
     if payment.customer_ref:
         params["customer"] = payment.customer_ref
     if payment.method_ref:
         metadata[SINGLE_ATTEMPT] = "true"
         params["payment_method"] = payment.method_ref
         params["confirm"] = True
-        if payment.off_session:
+        if off_session:
             params["off_session"] = True
     if payment.return_url is not None and comes_back:
         if payment.method_ref:
@@ -94,6 +100,8 @@ def session(payment: CreatePayment, now: datetime) -> stripe.params.checkout.Ses
         # Otherwise Stripe may charge the payer in a currency that the payment does not have.
         "adaptive_pricing": {"enabled": False},
     }
+    if payment.authenticate:
+        params["payment_method_options"] = {"card": {"request_three_d_secure": "any"}}
     if payment.customer_ref:
         params["customer"] = payment.customer_ref
     return params

@@ -118,7 +118,7 @@ def intent_snapshot(
         refunds=tuple(map(refund_snapshot, given_back)),
         disputes=tuple(dispute_snapshot(dispute, charge) for dispute in disputes),
         pays_until=pays_until if status is ProviderStatus.REQUIRES_ACTION else None,
-        methods=_methods(charge) if charge and status is ProviderStatus.SUCCEEDED else (),
+        methods=_methods(charge) if charge else (),
     )
 
 

@@ -34,5 +34,5 @@ BEGIN
 END
 $$;
 
-GRANT EXECUTE ON FUNCTION tenant_payment_command(text, text) TO bursar_api;
-GRANT EXECUTE ON FUNCTION note_payment_command(text, text, text, bytea, jsonb, jsonb) TO bursar_api;
+GRANT EXECUTE ON FUNCTION tenant_payment_command(text, text) TO bursar_api, bursar_platform;
+GRANT EXECUTE ON FUNCTION note_payment_command(text, text, text, bytea, jsonb, jsonb) TO bursar_api, bursar_platform;
