@@ -9,15 +9,17 @@ from sqlalchemy import select, text
 
 from api.bootstrap import operator_key
 from api.deps import Deps
+from domain.common.access import Actor, Role
 from domain.common.ids import make_id
 from domain.risk.act import Point
+from domain.risk.rule import Mode
 from models.risk.decision import RiskDecision
 from models.tenants.audit import AuditEntry
 from providers.expressions import compile_rule
 from repositories.risk import rule as stored
 from runtime.database import Database
 from runtime.identity import new_id
-from services.risk import backtest
+from services.risk import backtest, rule as rules
 from tests.api.conftest import NUMBERS, Caller, Tenant, good, new_key, refused
 from tests.support.cases import for_each
 
@@ -144,13 +146,17 @@ async def test_rule_with_a_bad_field_is_refused(field: str, value: object, opera
     assert refused(answer, 422, "request.invalid")["errors"][0]["field"].startswith(field)
 
 
-async def test_default_is_replaced_by_a_first_version_and_comes_back(operator: Caller) -> None:
+async def test_default_is_replaced_by_a_first_version(operator: Caller, database: Database) -> None:
     name = "second_signup"
     default = next(each for each in good(await operator.get("/risk/rules"))["data"] if each["name"] == name)
     assert (default["version"], default["mode"], default["created_by"]) == (0, "on", None)
     off = good(await activated(operator, name, "off", 0))
     assert (off["version"], off["mode"], off["expression"]) == (1, "off", default["expression"])
     assert [each["version"] for each in good(await operator.get(f"/risk/rules/{name}"))["versions"]] == [1, 0]
+    async with database.platform() as session:
+        # As it was, for other tests.
+        given = {"command_id": new_id("cmd"), "now": datetime.now(UTC)}
+        await rules.activate(session, Actor(principal="op", role=Role.OPERATOR), name, Mode.ON, 1, **given)
 
 
 async def test_rule_without_effect_is_switched_on_and_off_by_one_operator(operator: Caller) -> None:
