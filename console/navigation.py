@@ -58,7 +58,7 @@ TENANT: Groups = {
     (N_("Home"), "home"): (
         Entry(N_("Home"), "", letter="h"),
         Entry(N_("Alerts"), "/alerts", Permission.READ_BILLING, letter="a"),
-        Entry(N_("Reviews"), "/reviews", words=N_("fraud check held blocked appeal")),
+        Entry(N_("Reviews"), "/reviews", Permission.READ_BILLING, words=N_("fraud check held blocked appeal")),
     ),
     (N_("Agents"), "agent"): (
         Entry(N_("Your agents"), "/agents", letter="n", visits=Permission.READ),

@@ -363,7 +363,7 @@ class Visit:
             silent=problem is not None and problem.code == SILENCE,
         )
         if problem is not None and reaction is Reaction.REVIEW:
-            case = self.link(str(problem.more.get("case_id", "")))
+            case = self.link(str(problem.more.get("case_id", ""))) if self.may(Permission.READ_BILLING) else ""
             return await self.render("parts/in_review.html", replace(page, case=case), 202)
         return await self.render("parts/not_known_yet.html", page, 503)
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from console.charts.links import DRAWN, drawn, nodes_of
 from console.filters import moment
 from console.forms import Form, FormState, whole
 from console.gateway import Answer
@@ -10,7 +11,6 @@ from console.lists import ListResult
 from console.noun import Json, Noun
 from console.noun_page import pick, select, text
 from console.platform.desk import risk_desk
-from console.risk.case.graph import DRAWN, drawn, nodes_of
 from console.risk.words import any_of, word
 from console.runs import run_of
 from console.status import Tone

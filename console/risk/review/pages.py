@@ -6,10 +6,11 @@ from typing import Any
 from starlette.responses import Response
 
 from console.forms import FormState, blank, read_form
-from console.gateway import Answer
+from console.gateway import Answer, Refused
 from console.lists import ListResult
 from console.noun import Json, Noun
 from console.noun_page import FormPage, select
+from console.refusals import not_found
 from console.risk.words import word
 from console.routing import COMMAND
 from console.texts import N_, _
@@ -39,6 +40,8 @@ async def of_review(visit: Visit, it: Json, _answers: Mapping[str, Answer]) -> d
 async def ask(visit: Visit, form: FormState | None = None, status: int = 200) -> Response:
     """Show the form by which the decision in the address is appealed."""
     visit.need(Permission.CONTEST)
+    if visit.me.is_platform:
+        raise Refused(not_found(visit.request))
     it = visit.owned((await visit.ask(f"/risk/decisions/{visit.path('id')}")).need())
     page = FormPage(
         title=_("Appeal"),
