@@ -46,13 +46,26 @@ async def decision(database: Database, org_id: str, **changes: Any) -> str:
 async def planted(database: Database, org_id: str) -> dict[str, str]:
     """Return the ids of a decision and of cases of an organization, which shares a device with another one."""
     now = datetime.now(UTC)
-    other, device = new_id("org"), f"device:{new_id('x')}"
+    others, shared = [new_id("org") for _ in range(3)], [f"{kind}:{new_id('x')}" for kind in ("device", "address")]
     ids = {"risk_rule": RULE, "risk_decision": await decision(database, org_id)}
     hold = NewHold(kind=HoldKind.RELEASE, subject=new_id("esc"), org_id=org_id)
     async with database.platform() as session:
-        session.add_all(RiskLink(entity=device, org_id=each, first_seen=now, last_seen=now) for each in (org_id, other))
+        linked = [
+            *((shared[0], each) for each in (org_id, *others)),
+            *((shared[1], each) for each in (org_id, others[0])),
+        ]
+        session.add_all(RiskLink(entity=entity, org_id=each, first_seen=now, last_seen=now) for entity, each in linked)
         for name, kind in (("risk_case", CaseKind.DELIVERY), ("risk_refused", CaseKind.CARD_TESTING)):
-            given = (kind, org_id, [org_id], 12_500_00, now - timedelta(hours=5), [hold], "41 of 60 <were> late.", {})
+            given: Any = (
+                kind,
+                org_id,
+                [org_id],
+                12_500_00,
+                now - timedelta(hours=5),
+                [hold],
+                "41 of 60 <were> late.",
+                {},
+            )
             ids[name] = await open_case(session, *given)
     question = "Which project were these for?"
     asked = {"actor": _OPERATOR, "question": question}
