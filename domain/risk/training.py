@@ -29,7 +29,7 @@ class ModelStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LabelledAct:
-    """What became of an act, and what the rules said.
+    """The label of an act, and the outcome of the rules.
 
     Attributes:
         is_newcomer: whether its organization was younger than 30 days.
