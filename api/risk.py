@@ -8,7 +8,7 @@ from domain.common.access import Actor
 from domain.common.errors import RiskBlocked, RiskInReview
 from domain.escrow.actions import EscrowAction
 from domain.escrow.state import Artifact, Escrow
-from domain.risk.act import Act, EntityKind, Point
+from domain.risk.act import RiskAct, EntityKind, Point
 from repositories.escrow import escrow as escrows
 
 #: Refusals of an act that is decided.
@@ -54,7 +54,7 @@ async def decide_escrow(
         if point is Point.DELIVER:
             funded_at = await escrows.funded_at(session, terms.escrow_id)
             facts = {} if funded_at is None else {"delivered_minutes": int((now - funded_at).total_seconds()) // 60}
-        act = Act(
+        act = RiskAct(
             point=point,
             actor=actor,
             org_id=actor.org_id,

@@ -29,6 +29,7 @@ from console.refusals import not_found
 from console.routing import console_of
 from console.texts import _
 from console.visit import Console, SignInNeeded, Visit
+from domain.common.access import Permission
 from domain.common.ids import is_id
 from runtime.settings import Settings
 
@@ -206,6 +207,9 @@ async def _page(request: Request, answer: Answer) -> Response:
     if reaction is Reaction.UNKNOWN and not (visit and visit.api.is_commanded):
         title, sentence = _("Not available right now"), _("Nothing was done. Try again in a moment.")
     again, label = _going_on(request, reaction)
+    if visit and reaction is Reaction.BLOCKED and not visit.me.is_platform:
+        again = f"{visit.base}/reviews/decisions/{problem.more.get('decision_id', '')}/appeal"
+        again, label = (again, _("Appeal")) if visit.may(Permission.CONTEST) else ("", "")
     page = ProblemPage(
         title=title,
         sentence=sentence,

@@ -38,6 +38,7 @@ class Question:
 
 Wanted = tuple[str, Query | Question]
 
+_PROBLEM = "application/problem+json"
 _PATH = re.compile(r"(?:/(?!\.{1,2}(?:/|$))[A-Za-z0-9_.~:@+-]+)+")
 #: What the inner answer says of the inner request, or of its connection; the outer answer says its own.
 _HOP = frozenset({b"x-request-id", b"connection", b"keep-alive", b"transfer-encoding", b"set-cookie"})
@@ -299,7 +300,8 @@ class Gateway:
             return self._failure(502, UNREADABLE, _("Invalid response"), _("The API's response is not JSON."))
         request_id = said(b"x-request-id") or self._request_id
         wait = said(b"retry-after")
-        if status < 400:
+        # An act that waits for a review is answered with 202, and was not done.
+        if status < 400 and media_type != _PROBLEM:
             return Answer(
                 status=status,
                 request_id=request_id,

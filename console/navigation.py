@@ -58,6 +58,7 @@ TENANT: Groups = {
     (N_("Home"), "home"): (
         Entry(N_("Home"), "", letter="h"),
         Entry(N_("Alerts"), "/alerts", Permission.READ_BILLING, letter="a"),
+        Entry(N_("Reviews"), "/reviews", Permission.READ_BILLING, words=N_("fraud check held blocked appeal")),
     ),
     (N_("Agents"), "agent"): (
         Entry(N_("Your agents"), "/agents", letter="n", visits=Permission.READ),
@@ -101,6 +102,12 @@ PLATFORM: Groups = {
         Entry(N_("Overview"), "", Permission.INSPECT, letter="h"),
         Entry(N_("Alerts"), "/alerts", Permission.INSPECT, letter="a"),
         Entry(N_("Approvals"), "/approvals", Permission.INSPECT),
+    ),
+    (N_("Risk"), "lock"): (
+        Entry(N_("Cases"), "/risk/cases", Permission.RISK_READ, letter="f", words=N_("fraud review")),
+        Entry(N_("Risk decisions"), "/risk/decisions", Permission.RISK_READ, words=N_("fraud")),
+        Entry(N_("Rules"), "/risk/rules", Permission.RISK_READ, words=N_("fraud")),
+        Entry(N_("Lists"), "/risk/lists/block", Permission.RISK_READ, under=("/risk/lists",), words=N_("allow block")),
     ),
     (N_("Organizations"), "organization"): (
         Entry(N_("Organizations"), "/organizations", Permission.INSPECT, letter="o"),

@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from urllib.parse import quote
 
+from domain.common.ids import is_id
+
 #: The prefix of an id, and the page below an organization's pages, by the words of the API. `{id}` is the object's,
 #: `{title}` what the search calls it.
 OF_ORGANIZATIONS = {
@@ -23,6 +25,7 @@ OF_ORGANIZATIONS = {
     "purchase_order": ("por", "/purchases/{id}"),
     "card": ("crd", "/cards/{id}"),
     "revenue": ("rvn", "/returns/revenue/{id}"),
+    "risk_case": ("rcs", "/reviews/{id}"),
     "reservation": ("hold", "/usage/{id}"),
     "spend": ("spd", "/usage/{id}"),
     "subscription": ("sub", "/billing"),
@@ -33,7 +36,15 @@ _BY_PREFIX = {prefix: page for prefix, page in OF_ORGANIZATIONS.values() if pref
 OF_THE_PLATFORM = {
     **dict.fromkeys(("credit_lot", "grant", "lot"), "/credits?organization_id={org}"),
     "reconciliation": "/reconciliation/{id}",
+    "risk_case": "/risk/cases/{id}",
+    "risk_decision": "/risk/decisions/{id}",
 }
+
+
+def page_of_case(id: str) -> str:
+    """Return the address of operators' page of a case of fraud, or of a decision; empty for any other id."""
+    kind = "cases" if is_id(id, "rcs") else "decisions" if is_id(id, "rsd") else ""
+    return f"/console/platform/risk/{kind}/{id}" if kind else ""
 
 
 def named(id: str, base: str, exists: Callable[[str], bool]) -> str:

@@ -45,6 +45,9 @@ OF_THE_PLATFORM = (
         N_("Create organization"), "/organizations/new", Permission.MANAGE_ORGANIZATIONS, words=N_("customer tenant")
     ),
     Entry(N_("Grant credits"), "/credits", Permission.GRANT_CREDITS),
+    Entry(N_("Create risk rule"), "/risk/rules/new", Permission.RISK_RULES, words=N_("fraud")),
+    Entry(N_("Allow list"), "/risk/lists/allow", Permission.RISK_READ),
+    Entry(N_("Block list"), "/risk/lists/block", Permission.RISK_READ),
     Entry(N_("Create price rule"), "/pricing/new", Permission.OPERATE),
     Entry(N_("Create invoice"), "/invoices/new", Permission.OPERATE),
     Entry(N_("Create API key"), "/keys/new", Permission.MANAGE_KEYS, words=N_("token")),

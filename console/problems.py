@@ -19,6 +19,10 @@ class Reaction(StrEnum):
     UNKNOWN = "unknown"
     #: Too many requests: the form again with the same key, and when it may be sent.
     WAIT = "wait"
+    #: The act waits for a review: it is done when the form is sent again after that, with the same key.
+    REVIEW = "review"
+    #: A check against fraud stopped the act: the way to appeal.
+    BLOCKED = "blocked"
     #: Approval required first.
     APPROVAL = "approval"
     #: The key was used for something else: that stands, and a fresh form is offered.
@@ -47,6 +51,8 @@ REACTIONS = _table(
     unknown=f"""
     idempotency.in_flight payment.unknown_outcome payment.refund_in_flight payment.fee_not_known {SILENCE} {UNREADABLE}
     """,
+    review="risk.in_review",
+    blocked="risk.blocked",
     approval="approval.required",
     other_content="idempotency.conflict",
 )
@@ -91,6 +97,11 @@ WORDS = {
     Reaction.UNKNOWN: (N_("Outcome unknown"), N_("No response yet. Your request is not lost.")),
     Reaction.WAIT: (N_("Too many requests"), N_("Wait a moment and try again. Nothing was done.")),
     Reaction.APPROVAL: (N_("Approval required"), N_("This action needs two operators.")),
+    Reaction.REVIEW: (N_("This is being reviewed"), N_("Nothing was done yet. A person decides the review.")),
+    Reaction.BLOCKED: (
+        N_("Stopped by a security check"),
+        N_("Nothing was done. If this is a mistake, appeal: a person decides."),
+    ),
     Reaction.OTHER_CONTENT: (
         N_("This form was already sent with other content"),
         N_("The first version was processed, this one was not. Send it again to process it."),

@@ -292,6 +292,42 @@ STATUSES: Mapping[str, Mapping[str, Status]] = {
         "expired": _idle("Expired", "It expired, and the credits are available again."),
         "refunded": _idle("Refunded", "The whole charge was returned."),
     },
+    "risk_case": {
+        "open": _warn("Open", "It waits for an operator."),
+        "assigned": _busy("Assigned", "An operator works on it."),
+        "waiting": _busy("Waiting for an answer", "The organization was asked a question."),
+        "decided": _good("Decided", "It is decided. A refusal can be appealed within 14 days."),
+        "appealed": _warn("Appealed", "Another operator has to decide the appeal."),
+        "closed": _idle("Closed", "It is decided, and can no longer be appealed."),
+    },
+    "review": {
+        "open": _busy("Received", "A person will look at it. You need not do anything."),
+        "assigned": _busy("In review", "A person is looking at it. You need not do anything."),
+        "waiting": _warn("Question for you", "The review goes on when you answer the question, or after three days."),
+        "decided": _good("Decided", "The review is finished."),
+        "appealed": _busy("Appeal in review", "Another person decides your appeal."),
+        "closed": _idle("Closed", "The review is finished, and can no longer be appealed."),
+    },
+    "risk_result": {
+        "release": _good("Released", "Legitimate: nothing is held, and acts that waited can be repeated."),
+        "refuse": _bad("Refused", "Acts that waited are refused."),
+    },
+    "risk_outcome": {
+        "allow": _good("Allowed", "The act took place."),
+        "challenge": _busy("Challenged", "The payer had to authenticate, by 3-D Secure."),
+        "hold_back": _warn("Earnings held", "The act took place, and the organization's earnings wait."),
+        "review": _warn("In review", "The act waits for the decision of a case."),
+        "block": _bad("Blocked", "The act was refused."),
+    },
+    "risk_mode": {
+        "on": _good("On", "It decides acts."),
+        "shadow": _busy("Shadow", "It is evaluated and stored with decisions, without effect."),
+        "off": _idle("Off", "It is not evaluated."),
+    },
+    "risk_label": {
+        "fraud": _bad("Fraud", "It turned out to be fraud."),
+        "legitimate": _good("Legitimate", "It turned out to be legitimate."),
+    },
     "agent": {
         "active": _good("Active", "The agent can be hired."),
         "retired": _idle("Retired", "The agent gets no new work."),

@@ -24,7 +24,7 @@ from console.frame import Frame, frame
 from console.gateway import SILENCE, Answer, Gateway, Problem, Query, Refused, Wanted, encoded
 from console.mentions import Naming
 from console.notices import FROM_ELSEWHERE
-from console.objects import named
+from console.objects import named, page_of_case
 from console.pages import html
 from console.problems import Reaction, reaction_to, words_of
 from console.refusals import forbidden, not_found, nothing_done
@@ -144,10 +144,12 @@ class Visit:
 
         Args:
             body: the object, as the API shows it.
-            names: the fields that say whose it is; `organization_id` where none is named.
+            names: the fields that say whose it is, an id or a list; `organization_id` where none is named.
         """
         signing = {name.partition("/")[0] for name in body.get("signatories", ()) if "/" in name}
-        if self.org_id and self.org_id not in signing | {body[name] for name in names or ("organization_id",)}:
+        owners = [body[name] for name in names or ("organization_id",)] if self.org_id else []
+        of = {id for each in owners for id in (each if isinstance(each, list) else (each,))}
+        if self.org_id and self.org_id not in signing | of:
             raise Refused(not_found(self.request))
         return body
 
@@ -176,6 +178,8 @@ class Visit:
         if self.me.is_platform and is_id(id, "agt"):
             # A text does not say whose agent it mentions.
             return f"/console/platform/reputation/{id}" if self.may(Permission.INSPECT) else ""
+        if self.me.is_platform and (page := page_of_case(id)):
+            return page
         return named(id, f"/console/{org_id}" if org_id and not self._around else self.base, self.has_page)
 
     async def naming(self, rows: Iterable[Mapping[str, Any]], *fields: str) -> Naming:
@@ -338,15 +342,17 @@ class Visit:
                     forms.again(form, answer, names), ". ".join(words_of(Reaction.OTHER_CONTENT))
                 )
                 return await show(self, forms.with_way_on(shown, *self._first_result(problem)), 422)
-            case Reaction.UNKNOWN:
-                return await self._not_known_yet(form, answer)
+            case Reaction.UNKNOWN | Reaction.REVIEW as reaction:
+                return await self._not_done_yet(form, answer, reaction)
             case _:
                 raise Refused(answer)
 
-    async def _not_known_yet(self, form: Form, answer: Answer) -> Response:
+    async def _not_done_yet(self, form: Form, answer: Answer, reaction: Reaction) -> Response:
+        """Make a page with the same form and key: of an outcome that is not known, or of an act that is reviewed."""
         wait = min(max(answer.retry_after or 2, 1), 60)
-        title, sentence = words_of(Reaction.UNKNOWN)
+        title, sentence = words_of(reaction)
         pairs = [*form.values.items(), *((name, value) for name, values in form.lists.items() for value in values)]
+        problem = answer.problem
         page = NotKnownYet(
             title=title,
             sentence=sentence,
@@ -354,8 +360,11 @@ class Visit:
             fields=((forms.COMMAND, form.key), *pairs),
             wait_seconds=wait,
             request_id=answer.request_id,
-            silent=answer.problem is not None and answer.problem.code == SILENCE,
+            silent=problem is not None and problem.code == SILENCE,
         )
+        if problem is not None and reaction is Reaction.REVIEW:
+            case = self.link(str(problem.more.get("case_id", ""))) if self.may(Permission.READ_BILLING) else ""
+            return await self.render("parts/in_review.html", replace(page, case=case), 202)
         return await self.render("parts/not_known_yet.html", page, 503)
 
     @property
@@ -420,7 +429,7 @@ class Passed(Response):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NotKnownYet:
-    """A command whose outcome is not known; the form in it asks again with the same key."""
+    """A command whose outcome is not known, or that is reviewed in a `case`; its form asks again with the same key."""
 
     title: str
     sentence: str
@@ -429,6 +438,7 @@ class NotKnownYet:
     wait_seconds: int
     request_id: str
     silent: bool
+    case: str = ""
 
 
 def _when(answer: Answer) -> str:

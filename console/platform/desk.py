@@ -20,6 +20,11 @@ def shown_to(need: Permission, path: str, page: Page) -> Route:
     return platform(path, guarded)
 
 
+def risk_desk(path: str, page: Page, methods: Sequence[str] = ("GET",)) -> Route:
+    """Return a route of the platform for roles that read decisions against fraud; commands are judged by the API."""
+    return platform(path, page, methods) if "POST" in methods else shown_to(Permission.RISK_READ, path, page)
+
+
 def operators(path: str, page: Page, methods: Sequence[str] = ("GET",)) -> Route:
     """Return a route of the platform: pages are for roles that may inspect it, commands are judged by the API."""
     return platform(path, page, methods) if "POST" in methods else shown_to(Permission.INSPECT, path, page)

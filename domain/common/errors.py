@@ -120,6 +120,15 @@ class RiskBlocked(DomainError):
     commits = True
 
 
+class RiskBusy(DomainError):
+    """Concurrent acts of the same organization, address or device are being decided."""
+
+    code = "risk.busy"
+    status = 429
+    retryable = True
+    example = "Other acts of this organization, address or device are being decided. Repeat the request."
+
+
 class RiskInReview(DomainError):
     """The act waits for a case. It is done when the request is repeated after the release. Extra: `case_id`."""
 

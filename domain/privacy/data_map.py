@@ -123,7 +123,7 @@ NAMES: Mapping[Category, str] = {
     ),
     TECHNICAL: (
         "action after aggregation backend brand called categories category charged_statuses code content_hash country "
-        "counts dataset day detector dimension dimensions disabled_reason document entity error estimated excluded "
+        "counts dataset day dimension dimensions disabled_reason document entity error estimated excluded "
         "facts failed failure_code figures format free_first from_pool grain handled hash headers hosts index_name "
         "interval labels ladder language last last_refusal legal_entity level_name lifts list locale measure meter "
         "methods metric milestones_released mode on_limit ordering outcome outcome_source outside_listing paused_for "

@@ -7,12 +7,12 @@ import json
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import asyncpg
 
-from domain.risk.act import Act, EntityKind, Outcome, Verdict
+from domain.risk.act import RiskAct, EntityKind, Outcome, StoredDecision
 from domain.risk.facts import WINDOWS, Counter, counter_fact
 from domain.risk.rule import ListName
 
@@ -126,28 +126,33 @@ _SHARING = {
 class Known:
     """The stored decision of a command. `result` is its case's, once that is decided."""
 
-    verdict: Verdict
+    verdict: StoredDecision
     result: str | None
 
 
 @asynccontextmanager
-async def savepoint(connection: asyncpg.Connection) -> AsyncIterator[None]:
-    """Open a savepoint; an exception, also of a time-out, rolls back to it and leaves the transaction usable."""
-    await connection.execute("SAVEPOINT risk")
+async def savepoint(connection: asyncpg.Connection, *, lock_timeout: timedelta) -> AsyncIterator[None]:
+    """Open a savepoint with a limit of each wait for a lock.
+
+    An exception, also of a time-out, rolls back to it and leaves the transaction usable.
+    """
+    await connection.execute(
+        f"SAVEPOINT risk; SET LOCAL lock_timeout = {lock_timeout // timedelta(milliseconds=1) + 1}"
+    )
     try:
         yield
     except BaseException:
         await connection.execute("ROLLBACK TO SAVEPOINT risk")
         raise
-    await connection.execute("RELEASE SAVEPOINT risk")
+    await connection.execute("RELEASE SAVEPOINT risk; SET LOCAL lock_timeout = 0")
 
 
-async def of_command(connection: asyncpg.Connection, act: Act) -> Known | None:
+async def of_command(connection: asyncpg.Connection, act: RiskAct) -> Known | None:
     """Return the decision of an act's command; None if it is new."""
     row = await connection.fetchrow(_OF_COMMAND, act.command_id, act.point.value)
     if row is None:
         return None
-    verdict = Verdict(
+    verdict = StoredDecision(
         decision_id=row["id"],
         outcome=Outcome(row["outcome"]),
         at=row["created_at"],
@@ -174,7 +179,11 @@ async def link(connection: asyncpg.Connection, entities: Sequence[str], org_id: 
 
 
 async def facts(
-    connection: asyncpg.Connection, act: Act, entities: Mapping[EntityKind, str], counted: Sequence[str], at: datetime
+    connection: asyncpg.Connection,
+    act: RiskAct,
+    entities: Mapping[EntityKind, str],
+    counted: Sequence[str],
+    at: datetime,
 ) -> dict[str, int]:
     """Return the facts of counters, links and ages that are not 0."""
     kinds = {entity: kind for kind, entity in entities.items()}
@@ -202,8 +211,8 @@ async def listed(connection: asyncpg.Connection, entities: Sequence[str], at: da
 
 async def store(
     connection: asyncpg.Connection,
-    act: Act,
-    verdict: Verdict,
+    act: RiskAct,
+    verdict: StoredDecision,
     *,
     version: int | None,
     shadow: Mapping[str, Outcome],

@@ -8,7 +8,7 @@ from domain.common.access import Actor
 from domain.common.errors import RiskInReview
 from domain.payouts.creator import CreatorAccount
 from domain.payouts.payable import HoldBack, available_by_currency
-from domain.risk.act import Act, EntityKind, Point
+from domain.risk.act import RiskAct, EntityKind, Point
 from domain.risk.case import HoldKind
 from repositories.payouts import creator_account, earnings
 from repositories.risk import hold
@@ -59,7 +59,7 @@ async def decide(
         "first_earning_hours": await earnings.first_at(session, org_id),
         "destination_age_hours": None if account is None else account.destination_changed_at,
     }
-    act = Act(
+    act = RiskAct(
         point=Point.PAYOUT,
         actor=actor,
         org_id=org_id,
@@ -81,7 +81,7 @@ async def decide_account(database: Database, risk: Risk, actor: Actor, account: 
     """
     if account.destination_changed_at is None:
         return
-    act = Act(
+    act = RiskAct(
         point=Point.PAYOUT_ACCOUNT,
         actor=actor,
         org_id=account.org_id,

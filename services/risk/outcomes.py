@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from domain.common.money import parse_amount
 from domain.risk.act import EntityKind, entity
 from domain.risk.facts import Counter
-from domain.risk.policy import RiskSettings
+from domain.risk.settings import RiskSettings
 from models.messages.event import EventRow
 from repositories.messages import event, notification as cursors
 from repositories.messages.event import Position

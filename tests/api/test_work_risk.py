@@ -113,7 +113,7 @@ async def test_nothing_is_paid_out_while_a_case_holds_the_earnings(
     case_id = await held(database, HoldKind.EARNINGS, studio.org_id, studio.org_id)
     key = new_key()
     assert refused(await pay_out(studio.owner, key), 202, "risk.in_review")["case_id"] == case_id
-    assert good(await studio.auditor.get("/billing/payouts/preview"))["reason"]["code"] == "risk.in_review"
+    assert good(await studio.auditor.get("/billing/payouts/preview"))["refused"] == "risk.in_review"
     await ended(database, case_id)
     assert good(await pay_out(studio.owner, key), 201)["amount"] == "10.00"
 
@@ -154,7 +154,7 @@ async def test_award_is_decided_by_its_price_and_that_of_an_operator_is_not(
     database: Database, operator: Caller, bureau: Bureau, parties: tuple[Tenant, Tenant]
 ) -> None:
     client, studio = parties
-    body = {"agent_id": studio.agent_id, "title": "work", "price": "79.19", "currency": "USD"}
+    body: dict[str, Any] = {"agent_id": studio.agent_id, "title": "work", "price": "79.19", "currency": "USD"}
     body["signatories"] = ["procurement"]
     refused(await client.owner.post("/contracts", body), 403, "risk.blocked")
     good(await bureau.at(operator).post("/contracts", {**body, "organization_id": client.org_id}), 201)

@@ -30,6 +30,7 @@ ALSO = {
     "/{org}/reports/{id}/runs": {"period": "2026-W13"},
     "/platform/reports/{id}/runs": {"period": "2026-W13"},
     "/platform/disputes/{id}/evidence": {"sure": "on"},
+    "/platform/risk/cases/{id}/decide": {"result": "release", "reason": "Known"},
 }
 #: Commands that are refused for the case and not for the role: operators resolve alerts, and agree for nobody.
 OF_THE_CASE = {"/{org}/alerts/{id}/resolve": 409, "/{org}/analytics/peers/consent": 422}
@@ -64,6 +65,9 @@ OBJECTS = {
     "reports": "report",
     "exports": "export",
     "rules": "alert_rule",
+    "cases": "risk_case",
+    "decisions": "risk_decision",
+    "reviews": "risk_case",
     "sessions": "session",
     "secrets": "secret",
     "grants": "secret_grant",

@@ -40,7 +40,7 @@ from tests.api.escrowing import contract_between, delivered_escrow, escrow_betwe
 from tests.api.invoicing import issue
 from tests.api.paying import Written
 from tests.conftest import DatabaseUrls
-from tests.console import limiting, planted
+from tests.console import limiting, planted, risk
 from tests.console.fake import HERE, OWN
 from tests.console.table import PLATFORM
 from tests.support.cards import FakeIssuer
@@ -169,6 +169,7 @@ async def objects(
     good(await operator.post("/credits/grants", body, key=new_key()), 201)
     ids = await _escrows(tenant, operator, database) | await _payments(tenant, database) | await _of_work(tenant)
     ids |= await planted.difference(database)
+    ids |= await risk.planted(database, tenant.org_id)
     ids["billing_run"] = await planted.billing_run(database)
     ids |= await _bought(tenant, stranger)
     ids["use"] = await _used(tenant, operator)

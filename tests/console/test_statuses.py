@@ -42,6 +42,10 @@ NOUNS = {
     "payout": "PayoutStatus",
     "purchase": "PurchaseStatus",
     "revenue": "RevenueStatus",
+    "risk_case": "CaseStatus",
+    "review": "CaseStatus",
+    "risk_result": "CaseResult",
+    "risk_label": "Label",
     "refund": "RefundState",
     "secret_access": "AccessOutcome",
     "secret_rotation": "RotationStatus",
@@ -61,12 +65,16 @@ WITHOUT_A_PAGE = {
     "ReferralStatus",
     "MailStatus",
     "OfferStatus",
+    "ModelStatus",
 }
 #: What the console says of objects whose API has fields in place of a status.
 OWN = {"agent", "billing_run", "department", "discrepancy", "evidence", "key", "milestone", "price_rule"} | {
     "principal",
     "project",
     "reconciliation",
+    # `Outcome` and `Mode` are names of other enums, too.
+    "risk_mode",
+    "risk_outcome",
     "secret_grant",
     "spend",
     "webhook",

@@ -248,6 +248,7 @@ FOLLOW_NOTHING = {
     *(
         "returns/list.html",
         "audit/list.html",
+        *("risk/decision/list.html", "risk/list_item/list.html"),
         "key/list.html",
         "session/list.html",
         "session/link/list.html",

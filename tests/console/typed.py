@@ -7,7 +7,7 @@ from typing import Any
 
 from runtime.database import Database
 from tests.api.conftest import Caller, Tenant, good, new_key
-from tests.console import limiting, planted
+from tests.console import limiting, planted, risk
 
 #: What somebody hostile, careless or merely foreign writes into a field; each would show if it were more than text.
 PAYLOADS = {
@@ -53,11 +53,21 @@ class Made:
         made = await self.tenant.owner.ask("PUT", f"/secrets/api_keys/{name}", json=limiting.SECRET, key=new_key())
         return {"secret": good(made)["path"].replace("/", "~")}
 
+    async def risk_rule(self) -> dict[str, str]:
+        body = {**_RISK_RULE, "name": f"rule_{new_key().lower().replace('-', '_')}", "points": ["payment"]}
+        body = {**body, "priority": 7, "action": "review"}
+        return {"risk_rule": good(await self.operator.post("/risk/rules", body, key=new_key()), 201)["name"]}
+
+    async def blocked(self) -> dict[str, str]:
+        return {"risk_decision": await risk.decision(self.database, self.tenant.org_id)}
+
     async def organization(self) -> dict[str, str]:
         name = {"name": f"Suspended {new_key()}"}
         return {"organization": good(await self.operator.post("/organizations", name), 201)["id"]}
 
 
+_RISK_RULE = {"name": "rule_#", "sentence": "Many", "points": "payment", "expression": "address_declined_1h > 9"}
+_NEXT_MONTH = (datetime.now(UTC) + timedelta(days=30)).date().isoformat()
 Make = Callable[[Made], Awaitable[dict[str, str]]]
 
 
@@ -229,6 +239,47 @@ FORMS = (
             *("priority", "terms_from_1", "terms_times_1"),
             *("floor", "ceiling", "valid_from", "valid_until"),
         ),
+    ),
+    Typed(
+        "/console/platform/risk/rules/new",
+        "/platform/risk/rules/new",
+        "operator",
+        whole=_RISK_RULE,
+        shown={"sentence": ""},
+        checked=each("name", "expression", "priority"),
+    ),
+    Typed(
+        "/console/platform/risk/rules/{risk_rule}/change",
+        "/platform/risk/rules/{id}/change",
+        "operator",
+        whole={"points": "payment"},
+        shown={"sentence": ""},
+        checked=each("expression", "priority"),
+        make=Made.risk_rule,
+    ),
+    Typed(
+        "/console/platform/risk/rules/{risk_rule}/backtest",
+        "/platform/risk/rules/{id}/backtest",
+        "operator",
+        checked=each("from", "to", "expression"),
+    ),
+    *(
+        Typed(
+            f"/console/platform/risk/lists/{name}/new",
+            f"/platform/risk/lists/{name}/new",
+            "operator",
+            whole={"kind": "key", "value": "key_#", "reason": "Known", "ends_at": _NEXT_MONTH},
+            shown={"reason": ""},
+            checked=each("ends_at", "value", kind="address"),
+        )
+        for name in ("allow", "block")
+    ),
+    Typed(
+        "/console/{org}/reviews/decisions/{risk_decision}/appeal",
+        "/{org}/reviews/decisions/{id}/appeal",
+        "owner",
+        shown={"appeal": ""},
+        make=Made.blocked,
     ),
     Typed("/console/platform/billing-runs", "/platform/billing-runs", "operator", checked=each("period")),
     Typed(
@@ -574,6 +625,11 @@ FORMS = (
 
 #: Forms whose commands a run carries out: `browser/test_texts.py` fills them on the stack.
 OF_RUNS = {
+    "/platform/risk/cases/{id}/decide": {"reason", "days"},
+    "/platform/risk/cases/{id}/note": {"note"},
+    "/platform/risk/cases/{id}/request-information": {"question"},
+    "/{org}/reviews/{id}/answer": {"answer"},
+    "/{org}/reviews/{id}/appeal": {"appeal"},
     "/{org}/escrows/{id}/cancel": {"cancel_reason"},
     "/{org}/escrows/{id}/deliver": {"deliver_artifacts", "deliver_note"},
     "/{org}/escrows/{id}/dispute": {"dispute_reason"},

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from domain.common.errors import Invalid
-from domain.risk.act import EntityKind, Label, Outcome, Point, written
+from domain.risk.act import EntityKind, Outcome, Point, written
 from domain.risk.backtest import Backtest, Decided
 from domain.risk.facts import FACTS, value_of
 from domain.risk.rule import (
@@ -193,27 +193,6 @@ def test_defaults_compile_and_name_no_more_than_they_use():
 def decided(number: int, outcome: Outcome = Outcome.ALLOW, rule: str | None = None, **more: object) -> Decided:
     given = {"org_id": f"org_{number % 3}", "currency": "USD", "value_minor": 100, "label": None, **more}
     return Decided(decision_id=f"rsd_{number:04}", outcome=outcome, rule=rule, facts={"amount": number}, **given)
-
-
-def test_backtest_counts_what_would_have_had_another_outcome():
-    found = Backtest(rule(Outcome.REVIEW, "mine", "amount >= 10"))
-    found.add(decided(number) for number in range(10))
-    found.add(
-        [
-            decided(10),
-            decided(11, label=Label.FRAUD),
-            decided(12, label=Label.LEGITIMATE, currency="EUR"),
-            decided(13, Outcome.BLOCK, "other"),
-            decided(14, Outcome.ALLOW, "allow_list"),
-            decided(15, Outcome.ALLOW, "unavailable"),
-            decided(16, Outcome.CHALLENGE, "other", org_id=None),
-        ]
-    )
-    assert (found.decisions, found.matching, found.changed) == (17, 6, 4)
-    assert (found.newly_stopped, found.newly_allowed) == (4, 0)
-    assert found.most_affected() == [("org_0", 1), ("org_1", 1), ("org_2", 1)]
-    assert (found.value_minor, found.labels) == ({"USD": 300, "EUR": 100}, {Label.FRAUD: 1, Label.LEGITIMATE: 1})
-    assert found.samples == ["rsd_0016", "rsd_0012", "rsd_0011", "rsd_0010"]
 
 
 @for_each("changed, of, organizations, is_large", [(1, 100, 1, False), (2, 100, 1, True), (11, 5_000, 11, True)])

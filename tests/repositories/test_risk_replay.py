@@ -11,9 +11,9 @@ from sqlalchemy import select
 from domain.common.access import Actor, Role
 from domain.common.credits import CreditPrice
 from domain.common.money import amounts_from
-from domain.risk.act import Act, EntityKind, Outcome, Point
-from domain.risk.policy import RiskSettings
+from domain.risk.act import RiskAct, EntityKind, Outcome, Point
 from domain.risk.rule import ALLOW_LIST, BLOCK_LIST, DEFAULTS, ListName, Mode, Rule, compiled, decide
+from domain.risk.settings import RiskSettings
 from domain.tenants.metadata import Precondition
 from models.risk.decision import RiskDecision
 from models.risk.model import RiskModel
@@ -62,11 +62,11 @@ def drawn_rule(chance: random.Random, name: str) -> Rule:
     )
 
 
-def drawn_act(chance: random.Random, orgs: list[str]) -> Act:
+def drawn_act(chance: random.Random, orgs: list[str]) -> RiskAct:
     org_id = chance.choice(orgs)
     device = chance.choice([None, "device-1", "device-2"])
     address = chance.choice(["8.8.4.4", "9.9.9.9", "10.0.0.1"])
-    return Act(
+    return RiskAct(
         point=chance.choice([Point.PAYMENT, Point.TOPUP, Point.FUND]),
         actor=Actor(principal="buyer", role=Role.OWNER, org_id=org_id, address=address, device=device),
         org_id=org_id,

@@ -18,7 +18,7 @@ from api.v1.api_keys.schemas import ApiKeyCreate, ApiKeyCreated, ApiKeyRevoked, 
 from domain.common import errors as refusals
 from domain.common.access import PLATFORM_ROLES, Actor, Permission, Role, addable, refuse_by_link
 from domain.common.errors import Forbidden, Invalid, NotFound
-from domain.risk.act import Act, Point
+from domain.risk.act import RiskAct, Point
 from domain.tenants.token import hash_of, token_of
 from models.tenants.api_key import ApiKey
 from repositories.tenants import api_key as keys, organization as organizations
@@ -95,7 +95,7 @@ async def create_api_key(body: ApiKeyCreate, deps: DepsDep, actor: ActorDep, com
         org_id = _organization_for(actor, body)
         _check(actor, body)
         secret, key_id = new_secret(), new_id("key")
-        act = Act(point=Point.KEY, actor=actor, org_id=actor.org_id, subject=key_id, command_id=command.command_id)
+        act = RiskAct(point=Point.KEY, actor=actor, org_id=actor.org_id, subject=key_id, command_id=command.command_id)
         await deps.risk.require(session, act, datetime.now(UTC))
         key = ApiKey(
             id=key_id,

@@ -36,7 +36,7 @@ from domain.common.errors import Forbidden, Invalid, NotFound
 from domain.common.money import parse_amount
 from domain.escrow.contract import ContractStatus
 from domain.reputation.levels import CommissionSource, Ladder, Rank, commission_source
-from domain.risk.act import Act, EntityKind, Point
+from domain.risk.act import RiskAct, EntityKind, Point
 from domain.tenants.organization import STOPPED_ERRORS
 from models.escrow.contract import Contract
 from models.marketplace.pricing import PricingQuote
@@ -159,7 +159,7 @@ async def _decide(deps: Deps, session: AsyncSession, actor: Actor, body: Contrac
     if agent is None or actor.org_id is None or (agent.visibility == "private" and agent.org_id != actor.org_id):
         return
     priced = body if body.quote_id else listed(body, agent)
-    act = Act(
+    act = RiskAct(
         point=Point.AWARD,
         actor=actor,
         org_id=actor.org_id,

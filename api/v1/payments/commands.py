@@ -36,7 +36,7 @@ from domain.payments.payment.options import CREDITS, STRIPE
 from domain.payments.payment.purposes import rules_of
 from domain.payments.payment.state import AWAITING, Fulfilment, Payment, PaymentStatus
 from domain.payments.payment.terms import PaymentTerms
-from domain.risk.act import Act, Outcome, Point
+from domain.risk.act import RiskAct, Outcome, Point
 from domain.tenants.metadata import NO_METADATA, OwnMetadata
 from repositories.escrow import escrow as escrows
 from repositories.payments import payment as payments, payment_command as intents
@@ -138,7 +138,7 @@ async def _decided(deps: Deps, actor: Actor, once: Command, made: PaymentTerms) 
         assert row is not None
         # Before the transaction of the payment: two decisions in one could wait for each other's counters in a circle.
         await decide_escrow(deps, actor, escrows.state_of(row), EscrowAction.FUND, once.command_id)
-    act = Act(
+    act = RiskAct(
         point=Point.TOPUP if rules_of(made).is_top_up else Point.PAYMENT,
         actor=actor,
         org_id=made.org_id,
@@ -169,7 +169,7 @@ async def decide_refund(
     if actor.org_id is None:
         return
     terms = payment.terms
-    act = Act(
+    act = RiskAct(
         point=Point.REFUND,
         actor=actor,
         org_id=terms.org_id,

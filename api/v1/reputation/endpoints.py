@@ -50,7 +50,7 @@ from domain.reputation import boards, facts
 from domain.reputation.boards import Period
 from domain.reputation.evidence import Dimension
 from domain.reputation.facts import DimensionShare, FactKind
-from domain.risk.act import Act, EntityKind, Point
+from domain.risk.act import RiskAct, EntityKind, Point
 from domain.tenants.organization import STOPPED_ERRORS
 from models.reputation.reputation import ReputationFeedbackRow
 from repositories.escrow import contract as contracts
@@ -280,7 +280,7 @@ async def give_feedback(
     async with command, deps.database.platform() as session:
         contract, now = await contracts.find(session, body.contract_id), datetime.now(UTC)
         if contract is not None and contract.org_id == actor.org_id:
-            act = Act(
+            act = RiskAct(
                 point=Point.FEEDBACK,
                 actor=actor,
                 org_id=actor.org_id,

@@ -150,7 +150,7 @@ class RiskLabelCountsView(ResponseModel):
 
 
 class RiskBacktestView(ResponseModel):
-    """What a rule would have done to stored decisions, with the facts that they saw.
+    """The effect that a rule would have had on stored decisions, with the facts that they saw.
 
     Organizations, money, labels and samples are those of the changed decisions.
     """
@@ -271,7 +271,7 @@ def _shown(row: RiskDecision, credits_in: str, is_reduced: bool) -> dict[str, An
         "rule_version": row.rule_version,
         "amount": None if paid_in is None else format_amount(row.value_minor, paid_in),
         "currency": paid_in,
-        "score_e4": None if row.score is None else row.score["score_e4"],
+        "score_e4": (row.score or {}).get("score_e4"),
         "label": row.label,
     }
     is_allowed = row.outcome == Outcome.ALLOW
@@ -303,13 +303,14 @@ class RiskScoreView(ResponseModel):
 
 
 class RiskSeenView(ResponseModel):
-    """What a decision saw. A fact that is not named was 0 or empty."""
+    """The facts, entities and score that a decision saw. A fact that is not named was 0 or empty."""
 
     facts: list[RiskFactView]
     shadow: dict[str, Outcome] = Field(description="The outcomes of matching rules in shadow, by name.")
     entities: Sequence[str] = Field(description="In the form `kind:value`; a person's or device's value is an HMAC.")
     counterparty_organization_id: str | None
     score: RiskScoreView | None
+    challenger_score: RiskScoreView | None = Field(description="Of the newest model, without effect.")
     label_at: datetime | None
 
     @classmethod
@@ -318,7 +319,15 @@ class RiskSeenView(ResponseModel):
             RiskFactView(name=name, value=value, sentence=FACTS[name].sentence if name in FACTS else "")
             for name, value in sorted(row.facts.items())
         ]
-        return cls.from_row(row, facts=facts, counterparty_organization_id=row.counterparty_org_id)
+        scores = dict(row.score or {})
+        challenger = scores.pop("challenger", None)
+        return cls.from_row(
+            row,
+            facts=facts,
+            counterparty_organization_id=row.counterparty_org_id,
+            score=scores or None,
+            challenger_score=challenger,
+        )
 
 
 class RiskDecisionDetailsView(RiskDecisionView):
@@ -333,7 +342,7 @@ class RiskDecisionDetailsView(RiskDecisionView):
 
 
 class RiskLabelCreate(RequestModel):
-    """What a decision turned out to be."""
+    """A label of a decision."""
 
     model_config = example(decision_id="rsd_01kar6h2d8e4wvq3r5s7t9x001", label="fraud")
 

@@ -21,7 +21,7 @@ from api.app import create_app
 from composition import make_price_book, make_providers, make_secrets
 from dev.bench.rows import BenchRow, alternate
 from dev.bench.world import World
-from domain.risk.act import Act, Outcome, Verdict
+from domain.risk.act import RiskAct, Outcome, StoredDecision
 from domain.risk.facts import FACTS
 from runtime import logs
 from runtime.database import Database
@@ -47,8 +47,8 @@ INSERT INTO risk_models (version, status, document, report, created_at) VALUES (
 class _Undecided(Risk):
     """Allows every act without a statement."""
 
-    async def decide(self, session: AsyncSession, act: Act, now: datetime) -> Verdict:  # noqa: ARG002
-        return Verdict(decision_id="", outcome=Outcome.ALLOW, at=now)
+    async def decide(self, session: AsyncSession, act: RiskAct, now: datetime) -> StoredDecision:  # noqa: ARG002
+        return StoredDecision(decision_id="", outcome=Outcome.ALLOW, at=now)
 
 
 def model(draw: random.Random) -> Mapping[str, object]:

@@ -24,11 +24,11 @@ from domain.common.access import Actor, Role
 from domain.common.credits import CreditPrice
 from domain.common.money import amounts_from
 from domain.risk import case as case_rules
-from domain.risk.act import Act, EntityKind, Outcome, Point, Verdict, entity
+from domain.risk.act import RiskAct, EntityKind, Outcome, Point, StoredDecision, entity
 from domain.risk.case import UNDECIDED, CaseResult, ListEntry
 from domain.risk.facts import Counter
-from domain.risk.policy import RiskSettings
 from domain.risk.rule import ListName
+from domain.risk.settings import RiskSettings
 from providers.expressions import compile_rule
 from repositories.risk import case as cases, decision as decisions
 from runtime import identity
@@ -179,7 +179,7 @@ class Platform:
         """Evaluate a sign-up as the platform does, and make the organization with a key if it may be."""
         seen = {EntityKind.DEVICE: org.device, EntityKind.ADDRESS: org.at[0]}
         command_id = self.name("cmd")
-        act = Act(point=Point.SIGNUP, actor=OPERATOR, org_id=None, subject=org.id, command_id=command_id, seen=seen)
+        act = RiskAct(point=Point.SIGNUP, actor=OPERATOR, org_id=None, subject=org.id, command_id=command_id, seen=seen)
         if (await self.decide(org, act)).outcome is not Outcome.ALLOW:
             return False
         await self.rows.organization(org.id, self.now)
@@ -214,9 +214,9 @@ class Platform:
         payee: str | None = None,
         seen: Mapping[EntityKind, str] | None = None,
         facts: Mapping[str, int | str] | None = None,
-    ) -> Verdict:
+    ) -> StoredDecision:
         """Decide an act by an organization's newest key."""
-        act = Act(
+        act = RiskAct(
             point=point,
             actor=self._by(org, address, device, agent=point is Point.DELIVER),
             org_id=org.id,
@@ -231,7 +231,7 @@ class Platform:
         )
         return await self.decide(org, act)
 
-    async def decide(self, org: Org, act: Act) -> Verdict:
+    async def decide(self, org: Org, act: RiskAct) -> StoredDecision:
         """Decide an act now, and note what stops it."""
         await self.sweep()
         async with self.database.platform() as session:
@@ -262,7 +262,7 @@ class Platform:
         """Count what follows from an act, and link the card that the provider reports."""
         seen = {} if card is None else {EntityKind.INSTRUMENT: card}
         by = self._by(org, address, None)
-        act = Act(point=Point.PAYMENT, actor=by, org_id=org.id, subject="", command_id="", seen=seen)
+        act = RiskAct(point=Point.PAYMENT, actor=by, org_id=org.id, subject="", command_id="", seen=seen)
         async with self.database.platform() as session:
             connection = await driver_connection(session)
             await decisions.count(connection, counted_entities(act.entities(SETTINGS.key)), counts, self.now)
@@ -294,7 +294,7 @@ class Platform:
         await self.rows.release(escrow_id)
         await self.rows.delivered(payer.id, payee.id, seconds, self.now)
         if silent:
-            act = Act(point=Point.DELIVER, actor=OPERATOR, org_id=payee.id, subject="", command_id="")
+            act = RiskAct(point=Point.DELIVER, actor=OPERATOR, org_id=payee.id, subject="", command_id="")
             async with self.database.platform() as session:
                 counted = counted_entities(act.entities(None))
                 connection = await driver_connection(session)

@@ -4,7 +4,7 @@ import re
 from collections.abc import Awaitable, Callable, Mapping
 
 from runtime.database import Database
-from tests.console import limiting, planted
+from tests.console import limiting, planted, risk
 from tests.console.planted import PRICE_RULE
 from tests.e2e.conftest import Caller, World, good, new_key
 from tests.e2e.payments.paying import until
@@ -305,6 +305,14 @@ async def planted_difference(world: World) -> dict[str, str]:
         await database.close()
 
 
+async def planted_risk(world: World) -> dict[str, str]:
+    database = Database(world.running.database_url, world.running.database_url)
+    try:
+        return await risk.planted(database, world.running.ids["client_org"])
+    finally:
+        await database.close()
+
+
 MAKERS: dict[str, Callable[[World], Awaitable[str]]] = {
     "escrow": escrow,
     "disputed": disputed,
@@ -357,6 +365,8 @@ async def filled(path: str, world: World, made: dict[str, str]) -> str:
     made.setdefault("org", world.running.ids["client_org"])
     if {"{difference}", "{run}", "{provider}"} & set(re.findall(r"\{\w+\}", path)) and "difference" not in made:
         made |= await planted_difference(world)
+    if "{risk_" in path and "risk_case" not in made:
+        made |= await planted_risk(world)
     for name, maker in MAKERS.items():
         if f"{{{name}}}" in path and name not in made:
             made[name] = await maker(world)

@@ -1,0 +1,1 @@
+"""Decisions against fraud: their cases, rules and lists, for operators, and reviews for affected organizations."""

@@ -1,0 +1,1 @@
+"""Decisions on acts, for operators."""

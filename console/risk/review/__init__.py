@@ -1,0 +1,1 @@
+"""Reviews, as affected organizations see cases of suspected fraud."""
