@@ -25,7 +25,7 @@ async def proxied(database_urls: Any) -> AsyncIterator[httpx2.AsyncClient]:
     async with paying_app(database_urls, risk_enforced=True, risk_key="a key of the tests") as client:
         transport = client._transport
         assert isinstance(transport, httpx2.ASGITransport)
-        app: Any = ProxyHeadersMiddleware(transport.app, trusted_hosts="127.0.0.1")  # type: ignore[arg-type]
+        app: Any = ProxyHeadersMiddleware(transport.app, trusted_hosts="127.0.0.1")
         async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://bursar.test") as behind:
             yield behind
 

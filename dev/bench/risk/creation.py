@@ -21,7 +21,7 @@ from api.app import create_app
 from composition import make_price_book, make_providers, make_secrets
 from dev.bench.rows import BenchRow, alternate
 from dev.bench.world import World
-from domain.risk.act import RiskAct, Outcome, StoredDecision
+from domain.risk.act import Outcome, RiskAct, StoredDecision
 from domain.risk.facts import FACTS
 from runtime import logs
 from runtime.database import Database

@@ -24,7 +24,7 @@ from domain.common.access import Actor, Role
 from domain.common.credits import CreditPrice
 from domain.common.money import amounts_from
 from domain.risk import case as case_rules
-from domain.risk.act import RiskAct, EntityKind, Outcome, Point, StoredDecision, entity
+from domain.risk.act import EntityKind, Outcome, Point, RiskAct, StoredDecision, entity
 from domain.risk.case import UNDECIDED, CaseResult, ListEntry
 from domain.risk.facts import Counter
 from domain.risk.rule import ListName
@@ -128,8 +128,8 @@ class Platform:
     # Nights, sweeps and the operator ----------------------------------------------------------------------------------
 
     async def _night(self) -> None:
-        for detector in DETECTORS:
-            await self._environment.run(self._detectors.detect, DetectFraud(detector=detector, now=self.now))
+        for kind in DETECTORS:
+            await self._environment.run(self._detectors.detect, DetectFraud(kind=kind, now=self.now))
 
     async def sweep(self) -> None:
         """Look for card testing and takeovers, unless that was done within five minutes."""
