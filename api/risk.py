@@ -8,7 +8,7 @@ from domain.common.access import Actor
 from domain.common.errors import RiskBlocked, RiskInReview
 from domain.escrow.actions import EscrowAction
 from domain.escrow.state import Artifact, Escrow
-from domain.risk.act import RiskAct, EntityKind, Point
+from domain.risk.act import EntityKind, Point, RiskAct
 from repositories.escrow import escrow as escrows
 
 #: Refusals of an act that is decided.

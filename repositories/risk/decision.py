@@ -12,7 +12,7 @@ from typing import Any
 
 import asyncpg
 
-from domain.risk.act import RiskAct, EntityKind, Outcome, StoredDecision
+from domain.risk.act import EntityKind, Outcome, RiskAct, StoredDecision
 from domain.risk.facts import WINDOWS, Counter, counter_fact
 from domain.risk.rule import ListName
 

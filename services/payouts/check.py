@@ -8,7 +8,7 @@ from domain.common.access import Actor
 from domain.common.errors import RiskInReview
 from domain.payouts.creator import CreatorAccount
 from domain.payouts.payable import HoldBack, available_by_currency
-from domain.risk.act import RiskAct, EntityKind, Point
+from domain.risk.act import EntityKind, Point, RiskAct
 from domain.risk.case import HoldKind
 from repositories.payouts import creator_account, earnings
 from repositories.risk import hold

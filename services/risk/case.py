@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from domain.common.access import Actor
 from domain.common.errors import NotFound, WrongRiskCaseState
 from domain.messages.events.risk_case import case_events
-from domain.risk.act import RiskAct, Outcome, Point, StoredDecision
+from domain.risk.act import Outcome, Point, RiskAct, StoredDecision
 from domain.risk.case import (
     REFUSED_HOLD,
     TIMER,

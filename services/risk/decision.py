@@ -15,7 +15,7 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.common.errors import Invalid, RiskBlocked, RiskBusy, RiskInReview
-from domain.risk.act import LINKING, RiskAct, EntityKind, Outcome, Point, StoredDecision
+from domain.risk.act import LINKING, EntityKind, Outcome, Point, RiskAct, StoredDecision
 from domain.risk.case import CaseResult
 from domain.risk.facts import COUNTED, COUNTED_KINDS, Counter, Facts
 from domain.risk.rule import UNAVAILABLE, Compile, Compiled, Decision, Rule, compiled, decide as decide_by_rules

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from domain.common.access import Actor
-from domain.risk.act import RiskAct, EntityKind, Point, is_public, written
+from domain.risk.act import EntityKind, Point, RiskAct, is_public, written
 
 
 def act_of(

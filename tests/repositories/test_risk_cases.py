@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import select
 
 from domain.common.access import Actor, Role
-from domain.risk.act import RiskAct, Outcome, Point, StoredDecision
+from domain.risk.act import Outcome, Point, RiskAct, StoredDecision
 from domain.risk.case import CaseKind, HoldKind, NewHold
 from models.risk.case import RiskCase, RiskHold
 from runtime.database import Database

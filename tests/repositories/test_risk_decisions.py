@@ -13,7 +13,7 @@ from domain.common.access import Actor, Role
 from domain.common.credits import CreditPrice
 from domain.common.errors import RiskBlocked, RiskBusy, RiskInReview
 from domain.common.money import amounts_from
-from domain.risk.act import RiskAct, EntityKind, Outcome, Point
+from domain.risk.act import EntityKind, Outcome, Point, RiskAct
 from domain.risk.settings import RiskSettings
 from models.risk.model import RiskModel
 from models.risk.rule import RiskRule

@@ -12,7 +12,7 @@ from sqlalchemy.exc import DBAPIError
 
 from domain.messages.events import Event
 from domain.messages.events.catalogue import CATALOGUE
-from domain.risk.act import RiskAct, EntityKind, Point, entity
+from domain.risk.act import EntityKind, Point, RiskAct, entity
 from repositories.common.listing import first_id
 from repositories.messages import event as events
 from repositories.risk import decision as decisions, outcome

@@ -11,7 +11,7 @@ from sqlalchemy import select
 from domain.common.access import Actor, Role
 from domain.common.credits import CreditPrice
 from domain.common.money import amounts_from
-from domain.risk.act import RiskAct, EntityKind, Outcome, Point
+from domain.risk.act import EntityKind, Outcome, Point, RiskAct
 from domain.risk.rule import ALLOW_LIST, BLOCK_LIST, DEFAULTS, ListName, Mode, Rule, compiled, decide
 from domain.risk.settings import RiskSettings
 from domain.tenants.metadata import Precondition

@@ -15,7 +15,7 @@ from domain.common.access import Actor, Role
 from domain.common.credits import CreditPrice
 from domain.common.errors import RiskBlocked, RiskInReview, RiskOwnOrganization
 from domain.common.money import amounts_from
-from domain.risk.act import RiskAct, Outcome, Point
+from domain.risk.act import Outcome, Point, RiskAct
 from domain.risk.case import ALERT_AFTER, APPEAL_WITHIN, DEFAULT_AFTER, REFUSED_HOLD, CaseKind, CaseResult
 from domain.risk.settings import RiskSettings
 from models.messages.alert import Alert

@@ -18,7 +18,7 @@ from api.v1.api_keys.schemas import ApiKeyCreate, ApiKeyCreated, ApiKeyRevoked, 
 from domain.common import errors as refusals
 from domain.common.access import PLATFORM_ROLES, Actor, Permission, Role, addable, refuse_by_link
 from domain.common.errors import Forbidden, Invalid, NotFound
-from domain.risk.act import RiskAct, Point
+from domain.risk.act import Point, RiskAct
 from domain.tenants.token import hash_of, token_of
 from models.tenants.api_key import ApiKey
 from repositories.tenants import api_key as keys, organization as organizations

@@ -36,7 +36,7 @@ from domain.common.errors import Forbidden, Invalid, NotFound
 from domain.common.money import parse_amount
 from domain.escrow.contract import ContractStatus
 from domain.reputation.levels import CommissionSource, Ladder, Rank, commission_source
-from domain.risk.act import RiskAct, EntityKind, Point
+from domain.risk.act import EntityKind, Point, RiskAct
 from domain.tenants.organization import STOPPED_ERRORS
 from models.escrow.contract import Contract
 from models.marketplace.pricing import PricingQuote

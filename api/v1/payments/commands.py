@@ -36,7 +36,7 @@ from domain.payments.payment.options import CREDITS, STRIPE
 from domain.payments.payment.purposes import rules_of
 from domain.payments.payment.state import AWAITING, Fulfilment, Payment, PaymentStatus
 from domain.payments.payment.terms import PaymentTerms
-from domain.risk.act import RiskAct, Outcome, Point
+from domain.risk.act import Outcome, Point, RiskAct
 from domain.tenants.metadata import NO_METADATA, OwnMetadata
 from repositories.escrow import escrow as escrows
 from repositories.payments import payment as payments, payment_command as intents

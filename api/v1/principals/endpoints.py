@@ -23,7 +23,7 @@ from api.v1.principals.schemas import InvitationCreate, InvitationView, Principa
 from domain.common import errors as refusals
 from domain.common.access import PLATFORM_ROLES, Actor, Permission, Role
 from domain.common.errors import Forbidden, Invalid, NotFound, RateLimited
-from domain.risk.act import RiskAct, Point
+from domain.risk.act import Point, RiskAct
 from domain.tenants.session import INVITATION_PERIOD, SIGN_IN_PERIOD, SIGN_IN_RESPONSE_TIME
 from models.tenants.api_key import ApiKey
 from repositories.tenants import organization as organizations, principal as principals, session as sessions

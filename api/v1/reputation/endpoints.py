@@ -50,7 +50,7 @@ from domain.reputation import boards, facts
 from domain.reputation.boards import Period
 from domain.reputation.evidence import Dimension
 from domain.reputation.facts import DimensionShare, FactKind
-from domain.risk.act import RiskAct, EntityKind, Point
+from domain.risk.act import EntityKind, Point, RiskAct
 from domain.tenants.organization import STOPPED_ERRORS
 from models.reputation.reputation import ReputationFeedbackRow
 from repositories.escrow import contract as contracts

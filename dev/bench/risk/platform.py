@@ -128,8 +128,8 @@ class Platform:
     # Nights, sweeps and the operator ----------------------------------------------------------------------------------
 
     async def _night(self) -> None:
-        for kind in DETECTORS:
-            await self._environment.run(self._detectors.detect, DetectFraud(kind=kind, now=self.now))
+        for detector in DETECTORS:
+            await self._environment.run(self._detectors.detect, DetectFraud(kind=detector, now=self.now))
 
     async def sweep(self) -> None:
         """Look for card testing and takeovers, unless that was done within five minutes."""
