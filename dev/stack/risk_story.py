@@ -81,7 +81,7 @@ class RiskStory:
         narrator.expect("what the payer is told", (seen["reason"], seen["file"]), ("unusual_payment", None))
         decision = {"result": "release", "reason": "The client announced a large project."}
         decided = await narrator.post("operator", f"/risk/cases/{case_id}/decide", decision)
-        narrator.expect("the case", (decided["status"], decided["result"]), ("decided", "release"))
+        narrator.expect("how the case is decided", decided["result"], "release")
         paid = await narrator.send("client", "/payments", body, key=key, headers=device)
         narrator.expect("the same request, repeated", paid.status_code, 201)
         narrator.say("   an operator releases the case, and the same request, repeated, is done")

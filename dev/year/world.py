@@ -388,6 +388,8 @@ async def running(
                 "BURSAR_ORGANIZATION_RATE_LIMIT": "1000000/minute",
                 "BURSAR_PRIVATE_PORT": "0",
                 "BURSAR_DEFAULT_MODEL_PRICE": json.dumps({"output_cost_per_token": TOKEN}),
+                # All pay with the sandbox's test cards, and are paid out as soon as they earn.
+                "BURSAR_RISK_ENFORCED": "false",
                 # Organizations that one operator registers have nothing to do with each other.
                 "BURSAR_REPUTATION_REGISTRARS": "*",
                 **pointing,

@@ -86,6 +86,8 @@ async def test_demo_shows_every_step_and_tells_apart_what_somebody_did_at_the_sa
         "An agent calls a model and pays a coffee, without a key and without a card number",
         "it calls a model for 0.50 credits; Bursar adds the key, and the answer has none",
         "of 10.00 USD, 5.45 are left: 0.05 for the call and 4.50 for the coffee count in one budget",
+        "of 5 attempts with one card after the other 3 pass; the others are blocked",
+        "an operator releases the case, and the same request, repeated, is done",
         "balance after four top-ups: 700.00 credits",
         "the same request once more: the first answer, and no second charge",
         "escrow over 120.00 USD: released, the agent earned 114.00, commission 6.00",

@@ -13,31 +13,13 @@ from pathlib import Path
 from dev.bench import risk_rings
 from dev.bench.__main__ import line
 from dev.bench.risk import creation
-from dev.bench.risk.honest import Population
-from dev.bench.risk.platform import Platform
-from dev.bench.risk.plays import PLAYS, Row, play
-from dev.bench.risk.rows import Rows
+from dev.bench.risk.plays import Row, play_all
 from dev.bench.world import World, running_world
 from dev.stack.migrate import migrate
 from runtime.database import Database
 
 PARTS = ("plays", "rings", "creation")
 HONEST, SEED = 2_000, 1
-#: Days before the first play, and days in all, of which the plays need fewer.
-BEFORE, DAYS = 10, 45
-
-
-async def rows_of(database: Database, owner_url: str, *, honest: int, seed: int) -> tuple[Platform, list[Row]]:
-    """Run all plays, one after the other, on a platform that begins empty."""
-    rows = await Rows.open(owner_url)
-    world = Platform(database, rows, days=DAYS, seed=seed)
-    Population(world, honest, DAYS)
-    try:
-        with world.clock():
-            await world.wait(days=BEFORE)
-            return world, [await play(world, name) for name in PLAYS]
-    finally:
-        await rows.close()
 
 
 def table(rows: list[Row]) -> Iterator[str]:
@@ -58,7 +40,7 @@ async def _plays(world: World, honest: int, seed: int) -> None:
     await asyncio.to_thread(postgres.ensure_database, name)
     await asyncio.to_thread(migrate, postgres.url(database=name))
     database = Database(postgres.url("bursar_api", name), postgres.url("bursar_platform", name))
-    platform, rows = await rows_of(database, postgres.url(database=name), honest=honest, seed=seed)
+    platform, rows = await play_all(database, postgres.url(database=name), honest=honest, seed=seed)
     await database.close()
     print("\n".join(table(rows)), flush=True)
     stops = ", ".join(f"{rule} {count}" for (rule, _), count in platform.honest_stops().most_common())

@@ -5,12 +5,17 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
 
+from dev.bench.risk.honest import Population
 from dev.bench.risk.platform import Org, Platform
+from dev.bench.risk.rows import Rows
 from domain.risk.act import EntityKind, Outcome, Point
 from domain.risk.case import HoldKind
+from runtime.database import Database
 
 #: The value of a sign-up's credits, in cents.
 BONUS = 500
+#: Days before the first play, and days in all, of which the plays need fewer.
+BEFORE, DAYS = 10, 45
 
 
 @dataclass
@@ -242,3 +247,16 @@ async def play(world: Platform, name: str) -> Row:
         challenged=len(stopped[Outcome.CHALLENGE]) / whole,
         cases=(guilty, honest),
     )
+
+
+async def play_all(database: Database, owner_url: str, *, honest: int, seed: int) -> tuple[Platform, list[Row]]:
+    """Run all plays, one after the other, on a platform that begins empty."""
+    rows = await Rows.open(owner_url)
+    world = Platform(database, rows, days=DAYS, seed=seed)
+    Population(world, honest, DAYS)
+    try:
+        with world.clock():
+            await world.wait(days=BEFORE)
+            return world, [await play(world, name) for name in PLAYS]
+    finally:
+        await rows.close()
