@@ -310,7 +310,7 @@ STATUSES: Mapping[str, Mapping[str, Status]] = {
     },
     "risk_result": {
         "release": _good("Released", "Nothing is held any more. What waited can be sent again."),
-        "refuse": _bad("Refused", "Waiting actionsed are refused."),
+        "refuse": _bad("Refused", "What waited is refused."),
     },
     "risk_outcome": {
         "allow": _good("Allowed", "It took place."),
