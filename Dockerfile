@@ -4,10 +4,10 @@
 FROM python:3.13-slim AS build
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
 RUN python -m venv /opt/venv
-# Workers that train models need `--build-arg LOCK=requirements-risk.lock`.
+COPY requirements.lock requirements-risk.lock ./
+# Workers that train models are built with `--build-arg LOCK=requirements-risk.lock`.
 ARG LOCK=requirements.lock
-COPY ${LOCK} requirements.lock
-RUN /opt/venv/bin/pip install --require-hashes --only-binary :all: -r requirements.lock
+RUN /opt/venv/bin/pip install --require-hashes --only-binary :all: -r ${LOCK}
 
 FROM python:3.13-slim AS product
 RUN useradd --system --uid 10001 --no-create-home --shell /usr/sbin/nologin bursar

@@ -88,6 +88,7 @@ from composition import (
 from contracts.common.queues import DELIVERY_QUEUE, DEPLOYMENT, TASK_QUEUE
 from domain.messages.notification.channel import ChannelKind
 from domain.secrets.rotation import MAX_CONCURRENT_STEPS
+from providers.expressions import compile_rule
 from providers.files import Files
 from providers.front_door import FrontDoor
 from providers.judged import Receivers
@@ -115,6 +116,7 @@ from services.messages import notification
 from services.messages.slack_turns import SharedTurns
 from services.messages.unsubscribing import UnsubscribeLinks
 from services.payments.payment_terms import TermsMaker
+from services.risk.decision import Risk
 from workflows.registry import WORKFLOWS
 
 log = structlog.get_logger("bursar.worker")
@@ -154,6 +156,7 @@ def make_worker(
     """
     providers, settings = providers or Providers({}), settings or Settings()
     mailer = make_mailer(settings, database)
+    risk = Risk(settings.risk_settings, compile_rule)
     by_hand = ManualGrantRules(two_above=settings.two_operators_above, price=settings.price_of_credits)
     escrows = PaymentEscrows(database, client)
     terms = TermsMaker.of(settings.payment_rules, providers, database, settings.sale_rules)
@@ -213,7 +216,7 @@ def make_worker(
             EscalationActivities(database, notification.notify_roles, sealed_signals=sealed_signals),
             ReconciliationActivities(database, providers, client),
             ContractActivities(database),
-            CreatorActivities(database, providers.payouts, hold=settings.payout_destination_hold),
+            CreatorActivities(database, providers.payouts, risk, hold=settings.payout_destination_hold),
             CardActivities(database, providers.cards),
             CustomerActivities(database, providers.customers),
             EscrowActivities(
@@ -241,7 +244,12 @@ def make_worker(
             UsageActivities(database, metering),
             PayoutActivities(database, providers.payouts, hold_back=settings.hold_back, sealed_signals=sealed_signals),
             PayoutScheduleActivities(
-                database, client, providers.payouts, hold_back=settings.hold_back, minimum=settings.payout_minimum
+                database,
+                client,
+                providers.payouts,
+                risk,
+                hold_back=settings.hold_back,
+                minimum=settings.payout_minimum,
             ),
             NotificationActivities(
                 database,

@@ -7,6 +7,7 @@ from temporalio import activity
 
 from activities.payouts.payout import transfer_of
 from contracts.payments.payment import ProviderEventInput, ProviderEventResult
+from domain.common.access import Actor, Role
 from domain.common.money import format_amount
 from domain.payments.payment.event_types import TRANSFER_REVERSED
 from models.payments.provider_event import ProviderEventRow
@@ -16,16 +17,18 @@ from repositories.messages import alert
 from repositories.payments import provider_event
 from repositories.payouts import creator_account, payout, transfer_reversal
 from runtime.database import Database
-from services.payouts import creator
+from services.payouts import check, creator
+from services.risk.decision import Risk
 
 
 class CreatorActivities:
     """Activities on creators' connected accounts."""
 
-    def __init__(self, database: Database, payouts: PayoutProvider | None, *, hold: timedelta) -> None:
+    def __init__(self, database: Database, payouts: PayoutProvider | None, risk: Risk, *, hold: timedelta) -> None:
         """Use the database, the payout provider if configured, and the hold of payouts to a new destination."""
         self._database = database
         self._payouts = payouts
+        self._risk = risk
         self._hold = hold
 
     @activity.defn
@@ -51,7 +54,10 @@ class CreatorActivities:
             return ProviderEventResult(outcome="unmatched" if row is None else row.status)
         # The row of a deleted account is not changed: nothing can be sent to it.
         with contextlib.suppress(ProviderNotFound):
-            await creator.refresh(self._database, self._payouts, known.ref, hold=self._hold, asked_at=datetime.now(UTC))
+            now, by = datetime.now(UTC), Actor(principal=check.PROVIDER, role=Role.FINANCE, org_id=known.org_id)
+            account = await creator.refresh(self._database, self._payouts, known.ref, hold=self._hold, asked_at=now)
+            if account is not None:
+                await check.decide_account(self._database, self._risk, by, account, now)
         async with self._database.platform() as session:
             if row.type == "payout.failed":
                 await alert.raise_alert(

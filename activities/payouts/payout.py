@@ -20,12 +20,14 @@ from domain.messages.events.payout import payout_events
 from domain.payouts.creator import payable_to
 from domain.payouts.payable import HoldBack
 from domain.payouts.payout.state import RECEIPT_WINDOW, Payout, PayoutStatus
+from domain.risk.case import HoldKind
 from ledger.gateway import Ledger
 from providers.payments.base import OutcomeUnknown, ProviderNotFound, ProviderRefused
 from providers.payouts.base import BalanceShort, NewTransfer, PayoutProvider, TransferSnapshot
 from repositories.books import debt
 from repositories.messages import alert, event as outbox
 from repositories.payouts import payout
+from repositories.risk import hold as holds
 from repositories.tenants import audit
 from runtime.database import Database, driver_connection
 from services.common import approval
@@ -81,6 +83,8 @@ class PayoutActivities:
     async def send(self, message: SendPayout) -> SentPayout:
         """Send a payout, unless its account is not ready, or its organization is suspended, owes or is charged back.
 
+        A payout whose earnings a case holds is not sent either, and waits.
+
         Effect: one transfer at the provider; the account is refreshed.
         Idempotent by: the provider's key, made of the payout and its attempt; the caller has looked it up before.
         Fails with: an outage of the provider, which is retried.
@@ -99,10 +103,13 @@ class PayoutActivities:
             async with self._database.platform() as session:
                 # Last, so that only a suspension during the call is too late.
                 await service.refuse_suspended(session, sending.org_id)
+                held = await holds.find(session, HoldKind.EARNINGS, sending.org_id, datetime.now(UTC))
         except DomainError as refusal:
             return SentPayout(refused=refusal.error_code, detail=refusal.detail)
         except ProviderNotFound as gone:
             return SentPayout(refused=gone.code, detail=gone.detail)
+        if held is not None:
+            return SentPayout(held_until=held.until, detail=held.case_id)
         key = payout_key(sending.payout_id, "transfer", str(sending.attempt))
         try:
             return _sent(sending, await provider.transfer(transfer_of(sending), idempotency_key=key))

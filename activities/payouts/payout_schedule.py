@@ -21,6 +21,7 @@ from repositories.payouts import creator_account, payout_schedule
 from runtime import reach
 from runtime.database import Database
 from services.payouts import creator, payout_schedule as service
+from services.risk.decision import Risk
 
 log = structlog.get_logger("bursar.payouts")
 
@@ -33,12 +34,13 @@ class PayoutScheduleActivities:
         database: Database,
         client: Client,
         payouts: PayoutProvider | None,
+        risk: Risk,
         *,
         hold_back: HoldBack,
         minimum: Amounts,
     ) -> None:
         self._database, self._client, self._payouts = database, client, payouts
-        self._hold_back, self._minimum = hold_back, minimum
+        self._risk, self._hold_back, self._minimum = risk, hold_back, minimum
 
     @activity.defn(name="pay_scheduled")
     async def pay(self, message: DuePage) -> ScheduledPayouts:
@@ -100,13 +102,15 @@ class PayoutScheduleActivities:
             async with self._database.platform() as session:
                 made.append(
                     await service.pay_out_other_currency(
-                        session, org_id, currency, hold_back=self._hold_back, minimum=self._minimum, now=now
+                        session, self._risk, org_id, currency, hold_back=self._hold_back, minimum=self._minimum, now=now
                     )
                 )
         # This ends the day, so it comes last.
         async with self._database.platform() as session:
             made.append(
-                await service.pay_out(session, org_id, hold_back=self._hold_back, minimum=self._minimum, now=now)
+                await service.pay_out(
+                    session, self._risk, org_id, hold_back=self._hold_back, minimum=self._minimum, now=now
+                )
             )
         if due is not None:
             paid = {each.currency for each in made if each is not None}
@@ -123,7 +127,15 @@ class PayoutScheduleActivities:
         for part in range(2, service.MAX_PARTS + 1):
             async with self._database.platform() as session:
                 more = await service.pay_out_part(
-                    session, org_id, currency, part, day=day, hold_back=self._hold_back, minimum=self._minimum, now=now
+                    session,
+                    self._risk,
+                    org_id,
+                    currency,
+                    part,
+                    day=day,
+                    hold_back=self._hold_back,
+                    minimum=self._minimum,
+                    now=now,
                 )
             if more is None:
                 break

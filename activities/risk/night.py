@@ -98,7 +98,7 @@ class RiskNightActivities:
             "deliveries": self._deliveries,
             "refunds": self._refunds,
             "scores": self._scores,
-        }[message.detector]
+        }[message.kind]
         return await self._open_all(reader, await detector(reader, message.now), message.now)
 
     @activity.defn(name="sweep_fraud")

@@ -3,7 +3,7 @@
 from temporalio import activity
 
 from contracts.common.batch import BatchPage, BatchResult
-from domain.risk.policy import RiskSettings
+from domain.risk.settings import RiskSettings
 from repositories.risk import outcome
 from runtime.database import Database
 from services.risk import outcomes

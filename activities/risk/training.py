@@ -87,6 +87,7 @@ class RiskTrainingActivities:
             # One line of JSON each: PostgreSQL writes no line breaks outside of texts, and escapes those within.
             process.stdin.write("".join(f"{line}\n" for line in lines).encode())
             await process.stdin.drain()
+        process.stdin.close()
 
 
 def _result(report: Mapping[str, Any], version: int | None = None, status: str = "") -> TrainedModel:

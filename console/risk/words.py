@@ -6,8 +6,7 @@ from console.format import titled
 from console.lists import Options
 from console.texts import N_, gettext
 from domain.risk.act import EntityKind, Point
-from domain.risk.case import CaseKind, HoldKind
-from domain.risk.reasons import Reason
+from domain.risk.case import CaseKind, HoldKind, ReasonClass
 
 #: By noun, then by the word of the API.
 WORDS: Mapping[str, Mapping[str, str]] = {
@@ -58,12 +57,11 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         EntityKind.ARTIFACT: N_("Delivered file"),
     },
     "reason": {
-        Reason.UNUSUAL_PAYMENT: N_("Unusual payments"),
-        Reason.UNUSUAL_PAYOUT: N_("Unusual payout"),
-        Reason.RELATED_PARTIES: N_("Possibly connected parties"),
-        Reason.DELIVERY_CHECK: N_("Check of delivered work"),
-        Reason.ACCOUNT_SAFETY: N_("Safety of the account"),
-        Reason.OTHER: N_("Security check"),
+        ReasonClass.UNUSUAL_PAYMENT: N_("Unusual payments"),
+        ReasonClass.UNUSUAL_PAYOUT: N_("Unusual payout"),
+        ReasonClass.RELATED_PARTIES: N_("Possibly connected parties"),
+        ReasonClass.DELIVERY_CHECK: N_("Check of delivered work"),
+        ReasonClass.ACCOUNT_SAFETY: N_("Safety of the account"),
     },
 }
 

@@ -95,7 +95,7 @@ class SentPayout(Message):
     """The provider's response to a payout or its lookup.
 
     `missing`: a lookup has not found it. `unknown`: it may have been sent; with `refused`, another transfer was sent.
-    `short`: the platform's balance there is too low.
+    `short`: the platform's balance there is too low. `held_until`: a case holds the earnings, at the latest until then.
     """
 
     missing: bool = False
@@ -103,6 +103,7 @@ class SentPayout(Message):
     short: bool = False
     refused: str | None = None
     detail: str | None = None
+    held_until: datetime | None = None
     transfer_ref: str | None = None
     movement: BalanceTransaction | None = None
 

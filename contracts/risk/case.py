@@ -7,12 +7,21 @@ from contracts.common.base import Message
 from contracts.escrow.escrow import Declined, OperatorSignal
 from domain.common.access import Actor
 from domain.common.errors import Invalid
-from domain.common.text import plain_text
+from domain.common.text import MAX_TEXT, plain_text
 from domain.risk import case as rules
 from domain.risk.case import MAX_LISTED, MAX_LISTED_DAYS, Case, CaseOutcome, CaseResult, ListEntry, require_entity
 
 #: The longest reason and question, in characters.
 MAX_REASON = 1000
+#: The longest texts, by the name of their field.
+_LONGEST = {
+    "operator": 100,
+    "note": MAX_TEXT,
+    "question": MAX_REASON,
+    "answer": MAX_TEXT,
+    "reason": MAX_REASON,
+    "appeal": MAX_TEXT,
+}
 
 
 class CaseInput(Message):
@@ -29,9 +38,10 @@ class CaseCommand(Message):
     command_id: str
     actor: Actor
 
-    @abstractmethod
     def check(self) -> None:
         """Refuse values that the API cannot send."""
+        for name in _LONGEST.keys() & type(self).model_fields.keys():
+            plain_text(getattr(self, name), name, limit=_LONGEST[name])
 
     @abstractmethod
     def decided(self, case: Case, now: datetime) -> CaseOutcome:
@@ -43,9 +53,6 @@ class AssignCase(CaseCommand):
 
     operator: str
 
-    def check(self) -> None:
-        plain_text(self.operator, "operator", limit=100)
-
     def decided(self, case: Case, now: datetime) -> CaseOutcome:  # noqa: ARG002
         return rules.assign(case, actor=self.actor.qualified(), operator=self.operator)
 
@@ -54,9 +61,6 @@ class NoteOnCase(CaseCommand):
     """Records a note that only operators see."""
 
     note: str
-
-    def check(self) -> None:
-        plain_text(self.note, "note")
 
     def decided(self, case: Case, now: datetime) -> CaseOutcome:  # noqa: ARG002
         return rules.note(case, actor=self.actor.qualified(), text=self.note)
@@ -67,9 +71,6 @@ class RequestCaseInformation(CaseCommand):
 
     question: str
 
-    def check(self) -> None:
-        plain_text(self.question, "question", limit=MAX_REASON)
-
     def decided(self, case: Case, now: datetime) -> CaseOutcome:
         return rules.request_information(case, now, actor=self.actor.qualified(), question=self.question)
 
@@ -78,9 +79,6 @@ class AnswerCase(CaseCommand):
     """Answers the question, as the party."""
 
     answer: str
-
-    def check(self) -> None:
-        plain_text(self.answer, "answer")
 
     def decided(self, case: Case, now: datetime) -> CaseOutcome:  # noqa: ARG002
         return rules.answer(case, actor=self.actor.qualified(), text=self.answer)
@@ -92,9 +90,10 @@ class DecideCase(CaseCommand):
     result: CaseResult
     reason: str
     entries: tuple[ListEntry, ...] = ()
+    seen_minor: int | None = None
 
     def check(self) -> None:
-        plain_text(self.reason, "reason", limit=MAX_REASON)
+        super().check()
         if len(self.entries) > MAX_LISTED:
             raise Invalid(f"A decision lists at most {MAX_LISTED} entities.", extra={"field": "entries"})
         for each in self.entries:
@@ -111,6 +110,7 @@ class DecideCase(CaseCommand):
             result=self.result,
             reason=self.reason,
             entries=self.entries,
+            seen_minor=self.seen_minor,
         )
 
 
@@ -118,9 +118,6 @@ class AppealCase(CaseCommand):
     """Appeals a decision, as the party."""
 
     appeal: str
-
-    def check(self) -> None:
-        plain_text(self.appeal, "appeal")
 
     def decided(self, case: Case, now: datetime) -> CaseOutcome:
         return rules.appeal(case, now, actor=self.actor.qualified(), text=self.appeal)

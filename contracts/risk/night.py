@@ -9,9 +9,9 @@ DETECTORS = ("clusters", "rings", "deliveries", "refunds", "scores")
 
 
 class DetectFraud(Message):
-    """Runs one detector over the 90 days before `now`."""
+    """Runs the detector of a kind over the 90 days before `now`."""
 
-    detector: str
+    kind: str
     now: datetime
 
 

@@ -26,6 +26,7 @@ from dev.stack import (
     purchase_story,
     reputation_story,
     returns_story,
+    risk_story,
     search_story,
     secret_story,
     webhook_story,
@@ -259,6 +260,7 @@ async def _tell_with_payments(narrator: Narrator, first_number: int) -> None:
         (webhook_story.TITLE, webhooks.tell),
         (search_story.TITLE, search_story.SearchStory(narrator).tell),
         (secret_story.TITLE, secret_story.SecretStory(narrator).tell),
+        (risk_story.TITLE, risk_story.RiskStory(narrator).tell),
     )
     for number, (title, tell) in enumerate(parts, first_number):
         narrator.say(f"\n{number}. {title}")

@@ -116,9 +116,15 @@ class Narrator:
         answer: Json = response.json()
         return answer
 
+    async def send(
+        self, role: str, path: str, body: Json, *, key: str | None = None, headers: dict[str, str] | None = None
+    ) -> httpx2.Response:
+        """Give a command with further headers, and return whatever is answered."""
+        sent = {"Authorization": f"Bearer {self.keys[role]}", "Idempotency-Key": key or self.new_key()}
+        return await self._http.post(path, json=body, headers={**sent, **(headers or {})})
+
     async def _command(self, role: str, path: str, body: Json | None, key: str | None) -> httpx2.Response:
-        headers = {"Authorization": f"Bearer {self.keys[role]}", "Idempotency-Key": key or self.new_key()}
-        return await self._http.post(path, json=body or {}, headers=headers)
+        return await self.send(role, path, body or {}, key=key)
 
     def _ended(self, what: str, response: httpx2.Response) -> StoryEnded:
         self.problems.append(f"{what}: {response.status_code} {response.text[:300]}")

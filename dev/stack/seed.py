@@ -32,6 +32,8 @@ AGENT = "Summariser"
 CREDITS = 10_000
 #: The people of the client.
 PEOPLE = 3
+#: The default rule that reviews organizations that pay with one card.
+SHARED_CARDS = "organizations_of_instrument"
 ATTEMPTS = 20
 PAUSE_SECONDS = 0.5
 
@@ -68,6 +70,7 @@ class Seed:
         self.keys: dict[str, str] = state.get("keys", {})
         self.ids: dict[str, str] = state.get("ids", {})
         self._has_prices: bool = state.get("has_prices", False)
+        self._shares_cards: bool = state.get("shares_cards", False)
 
     async def ensure(self) -> None:
         """Make what is missing; raises StackError when the API refuses."""
@@ -110,6 +113,11 @@ class Seed:
             amount = format_amount(rest, CREDIT)
             grant = {"organization_id": acme, "amount": amount, "source": "promotion", "note": "For trying things out"}
             await self._id("grant", post, "/credits/grants", grant)
+            if not self._shares_cards:
+                # A sandbox has one card for everybody.
+                await post("cards", f"/risk/rules/{SHARED_CARDS}/activate", {"mode": "shadow", "version": 0})
+                self._shares_cards = True
+                self._save()
 
     async def _operator_is_known(self, client: httpx2.AsyncClient) -> bool:
         """Return whether the kept keys belong to this database; one may have been removed without the other."""
@@ -122,7 +130,7 @@ class Seed:
 
     async def _begin(self) -> None:
         secret_file = self._path.with_name("operator.key")
-        self._nonce, self.ids, self._has_prices = secrets.token_hex(8), {}, False
+        self._nonce, self.ids, self._has_prices, self._shares_cards = secrets.token_hex(8), {}, False, False
         self.keys = {"operator": await asyncio.to_thread(operator_key, self._environment, secret_file)}
         self._save()
 
@@ -132,8 +140,8 @@ class Seed:
 
     def _poster(
         self, client: httpx2.AsyncClient, by: str = "operator"
-    ) -> Callable[[str, str, dict[str, str]], Awaitable[dict[str, Any]]]:
-        async def post(step: str, path: str, body: dict[str, str]) -> dict[str, Any]:
+    ) -> Callable[[str, str, dict[str, Any]], Awaitable[dict[str, Any]]]:
+        async def post(step: str, path: str, body: dict[str, Any]) -> dict[str, Any]:
             headers = {
                 "Authorization": f"Bearer {self.keys[by]}",
                 "Idempotency-Key": f"seed-{self._nonce}-{step}",
@@ -162,7 +170,7 @@ class Seed:
     async def _id(
         self,
         step: str,
-        post: Callable[[str, str, dict[str, str]], Awaitable[dict[str, Any]]],
+        post: Callable[[str, str, dict[str, Any]], Awaitable[dict[str, Any]]],
         path: str,
         body: dict[str, str],
     ) -> None:
@@ -173,7 +181,7 @@ class Seed:
     async def _key(
         self,
         role: str,
-        post: Callable[[str, str, dict[str, str]], Awaitable[dict[str, Any]]],
+        post: Callable[[str, str, dict[str, Any]], Awaitable[dict[str, Any]]],
         body: dict[str, str],
     ) -> None:
         if role not in self.keys:
@@ -181,8 +189,8 @@ class Seed:
             self._save()
 
     def _save(self) -> None:
-        state = {"nonce": self._nonce, "keys": self.keys, "ids": self.ids, "has_prices": self._has_prices}
-        write_private(self._path, state)
+        done = {"has_prices": self._has_prices, "shares_cards": self._shares_cards}
+        write_private(self._path, {"nonce": self._nonce, "keys": self.keys, "ids": self.ids, **done})
 
 
 def _may_pass(answer: httpx2.Response) -> bool:

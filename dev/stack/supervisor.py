@@ -211,16 +211,18 @@ class Stack:
         }
 
     def _kept_keys(self) -> dict[str, str]:
-        """Return the keys that an earlier start made up, or make them up.
+        """Return the keys that an earlier start made up, and make up the others.
 
-        Organizations that pay with one card are related by one, and the keys of secrets are wrapped by the other.
+        They relate organizations that pay with one card, count devices and addresses, and wrap the keys of secrets.
         """
+        sealing = base64.b64encode(secrets.token_bytes(32)).decode()
+        made = {name: secrets.token_hex(16) for name in ("BURSAR_TRAIT_KEY", "BURSAR_RISK_KEY")}
+        made["BURSAR_SECRET_KEYS"] = f"stack:{sealing}"
         try:
             kept: dict[str, str] = json.loads((self.data_dir / KEPT_KEYS).read_text())
         except FileNotFoundError:
-            sealing = base64.b64encode(secrets.token_bytes(32)).decode()
-            return {"BURSAR_TRAIT_KEY": secrets.token_hex(16), "BURSAR_SECRET_KEYS": f"stack:{sealing}"}
-        return kept
+            return made
+        return {**made, **kept}
 
     def _console_seed(self) -> dict[str, str]:
         """Return whose keys the console offers: none if it could be reached from elsewhere or money is real."""

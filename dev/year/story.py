@@ -290,6 +290,8 @@ def settings(taxed_at: str) -> dict[str, str]:
         "BURSAR_TAX_COUNTRY": "DE",
         # Who pays with the same card is related, and not rewarded for having brought the other.
         "BURSAR_TRAIT_KEY": "the year's own key",
+        # Simulated people act from one address, and are paid out as soon as they earn.
+        "BURSAR_RISK_ENFORCED": "false",
         "BURSAR_CREDITS_TAXED_AT": taxed_at,
         "BURSAR_REFERRAL_BONUS_REFERRER": "50",
         "BURSAR_REFERRAL_BONUS_REFERRED": "50",

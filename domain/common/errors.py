@@ -120,6 +120,15 @@ class RiskBlocked(DomainError):
     commits = True
 
 
+class RiskBusy(DomainError):
+    """Concurrent acts of the same organization, address or device are being decided."""
+
+    code = "risk.busy"
+    status = 429
+    retryable = True
+    example = "Other acts of this organization, address or device are being decided. Repeat the request."
+
+
 class RiskInReview(DomainError):
     """The act waits for a case. It is done when the request is repeated after the release. Extra: `case_id`."""
 
@@ -330,6 +339,7 @@ PayoutDebtOpen = Conflict.with_code("payout.debt_open")
 DestinationChanged = Conflict.with_code("payout.destination_changed")
 PayoutDestinationHeld = Conflict.with_code("payout.destination_held")
 RiskRuleInvalid = Invalid.with_code("risk.rule_invalid")
+RiskCaseChanged = Conflict.with_code("risk.case_changed")
 RiskCaseDecided = Conflict.with_code("risk.case_decided")
 RiskNotDecided = Conflict.with_code("risk.not_decided")
 RiskOwnOrganization = Forbidden.with_code("risk.own_organization")

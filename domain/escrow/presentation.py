@@ -82,7 +82,9 @@ def details(escrow: Escrow) -> str:
         lines += [f"- Under review: delivery {escrow.delivery.number}"]
     if escrow.review_extended_from:
         until = f"{escrow.review_extended_from:%Y-%m-%d %H:%M} UTC"
-        lines += [f"- Review extended: it was to end at {until}; the payee is suspended, or the API was away"]
+        lines += [
+            f"- Review extended: it was to end at {until}; the payee is suspended, a case holds it, or the API was away"
+        ]
     signed = f"{len(escrow.signatures)} of {terms.required_signatures} required{_on_behalf(escrow)}"
     lines += [f"- Signatures: {signed}{_still_to_sign(escrow)}"]
     if terms.validation_threshold_e4 is not None:
@@ -143,7 +145,10 @@ def _dispute(escrow: Escrow) -> list[str]:
     ]
     if dispute.default_extended_from:
         agreed = f"{dispute.default_extended_from:%Y-%m-%d %H:%M} UTC"
-        lines += [f"- Default extended: it was to apply at {agreed}; the payee is suspended, or the API was away"]
+        lines += [
+            f"- Default extended: it was to apply at {agreed}; the payee is suspended, a case holds "
+            "it, or the API was away"
+        ]
     if escrow.terms.names_shown:
         lines += [f"- Why: {as_markdown(dispute.reason)}"]
     lines += [f"- Evidence: {len(dispute.evidence)} pieces; taken until {dispute.evidence_until:%Y-%m-%d %H:%M} UTC"]

@@ -94,10 +94,10 @@ NAMES: Mapping[Category, str] = {
         "payer_name pdf postal_code principal recipient recipients region signatories signatory xml"
     ),
     IDENTIFIER: (
-        "alert_key block_hash board chain_key customer debtor decided_from declared_key destination destination_last4 "
-        "ended_key event fingerprint funded_from group idempotency_key key last4 lease memo movement_key number "
-        "outcome_reference owner paid_bill payment_method processing reference renewed_from renews requested_key rule "
-        "scope settled subject trial_card tx unanswered vat_reference waits_for "
+        "alert_key block_hash board chain_key cluster customer debtor decided_from declared_key destination "
+        "destination_last4 ended_key entities event fingerprint funded_from group idempotency_key key last4 lease "
+        "memo movement_key number outcome_reference owner paid_bill payment_method processing reference renewed_from "
+        "renews requested_key rule scope settled subject trial_card tx unanswered vat_reference waits_for "
         # Keys of commands, which operators type into signals.
         "accept acknowledge approve assign at_provider cancel decide dispute give_up grant look pause refund refuse "
         "resolve rotate skip"
@@ -110,7 +110,7 @@ NAMES: Mapping[Category, str] = {
         "redirect_url refused resolution_note resume return_url sentence settings settles slug state summary template "
         "text title unknown uri url value vendor vendors_allowed vendors_refused void why words"
     ),
-    NETWORK: "method address browser host",
+    NETWORK: "method address browser device host",
     FINANCIAL: (
         "amount base booked borne_by budget_remaining card_country chain collection_method commission_from "
         "confirmed_country discounts levels line lines listed merchant metadata model money movement parts "
@@ -123,14 +123,14 @@ NAMES: Mapping[Category, str] = {
     ),
     TECHNICAL: (
         "action after aggregation backend brand called categories category charged_statuses code content_hash country "
-        "counts dataset day dimension dimensions disabled_reason entity error estimated excluded failed failure_code "
-        "format free_first from_pool handled hash headers hosts index_name interval labels ladder language last "
-        "last_refusal legal_entity level_name lifts locale measure meter methods metric milestones_released mode "
-        "on_limit ordering outcome outcome_source outside_listing paused_for period permissions phase place pool "
-        "pools_of prefix price_ref pricing_model product property provider public_key quota_window ratings "
-        "request_hash requirements_due resolution result revalued role roles run series severity sha256 side skipped "
-        "source step taken tax_code term terms tier time_zone timed_exits to_pool types verb verbs version versions "
-        "visibility weekly_anchor window windows zone"
+        "counts dataset day dimension dimensions disabled_reason document entity error estimated excluded "
+        "facts failed failure_code figures format free_first from_pool grain handled hash headers hosts index_name "
+        "interval labels ladder language last last_refusal legal_entity level_name lifts list locale measure meter "
+        "methods metric milestones_released mode on_limit ordering outcome outcome_source outside_listing paused_for "
+        "period permissions phase place point points pool pools_of prefix price_ref pricing_model product property "
+        "provider public_key quota_window ratings report request_hash requirements_due resolution result revalued "
+        "role roles run score series severity sha256 shadow side skipped source step taken tax_code term terms tier "
+        "time_zone timed_exits to_pool types verb verbs version versions visibility weekly_anchor window windows zone"
     ),
 }
 #: Last words of texts by category.
@@ -160,8 +160,8 @@ LOG_KEYS: Mapping[Category, str] = {
     FREE_TEXT: "event error exception stack",
     NETWORK: "path route",
     TECHNICAL: (
-        "activity attempt command count decode level logger ms names namespace number part payloads schedule signal "
-        "started task_queue time update workflow"
+        "activity attempt command count decode level logger ms names namespace number part payloads schedule "
+        "signal started task_queue time update workflow"
     ),
 }
 

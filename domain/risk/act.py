@@ -43,7 +43,7 @@ class Outcome(StrEnum):
 
 
 class Label(StrEnum):
-    """What a decided act turned out to be."""
+    """The kinds of labels: whether an act was fraud, as it became known later."""
 
     FRAUD = "fraud"
     LEGITIMATE = "legitimate"
@@ -94,18 +94,30 @@ def entity(kind: EntityKind, value: str, key: bytes | None) -> str | None:
     if key is None:
         return None
     plain = "".join(value.split()).casefold()
+    if kind is EntityKind.ADDRESS:
+        plain = canonical_address(plain)
     digest = hmac.digest(key, f"{kind.value}\n{plain}".encode(), "sha256").hex()
     return f"{kind.value}:{digest[:32]}"
 
 
+def canonical_address(text: str) -> str:
+    """Return the one spelling of an address; another text as it is."""
+    try:
+        parsed = ipaddress.ip_address(text)
+    except ValueError:
+        return text
+    mapped = parsed.ipv4_mapped if isinstance(parsed, ipaddress.IPv6Address) else None
+    return str(mapped or parsed)
+
+
 def is_public(address: str) -> bool:
     """Return whether an address is of the public internet: others are those of proxies and of the platform itself."""
-    return ipaddress.ip_address(address).is_global
+    return ipaddress.ip_address(canonical_address(address)).is_global
 
 
 def network_of(address: str) -> str:
     """Return the /24 of an IPv4 address, or the /48 of an IPv6 address."""
-    parsed = ipaddress.ip_address(address)
+    parsed = ipaddress.ip_address(canonical_address(address))
     return str(ipaddress.ip_network(f"{parsed}/{24 if parsed.version == 4 else 48}", strict=False))
 
 
@@ -141,7 +153,7 @@ _PREFIXES = {EntityKind.ORGANIZATION: "org", EntityKind.AGENT: "agt"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Act:
+class RiskAct:
     """An act of an organization that is decided.
 
     Attributes:
@@ -189,7 +201,7 @@ class Act:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Verdict:
+class StoredDecision:
     """A stored decision.
 
     Attributes:

@@ -72,7 +72,8 @@ class Backtest:
         self.newly_stopped += outcome in _STOPPED and each.outcome not in _STOPPED
         self.newly_allowed += outcome not in _STOPPED and each.outcome in _STOPPED
         self.value_minor[each.currency] += each.value_minor
-        self.samples = heapq.nlargest(MOST_NAMED, [*self.samples, each.decision_id])
+        if len(self.samples) < MOST_NAMED or each.decision_id > self.samples[-1]:
+            self.samples = heapq.nlargest(MOST_NAMED, [*self.samples, each.decision_id])
         if each.org_id is not None:
             self.organizations[each.org_id] += 1
         if each.label is not None:

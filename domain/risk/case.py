@@ -13,6 +13,7 @@ from domain.common.approval import content_above, require_second_operator
 from domain.common.errors import (
     ApprovalSameOperator,
     Invalid,
+    RiskCaseChanged,
     RiskCaseDecided,
     RiskOwnOrganization,
     RiskSameOperator,
@@ -80,7 +81,7 @@ DEFAULT_RESULT: Mapping[CaseKind, CaseResult] = {
 
 
 class ReasonClass(StrEnum):
-    """Why a case exists, as its organizations are told. A class names the area only, so that it teaches no attacker."""
+    """Why a case exists, as its organizations see it. A class names the area only, so that it teaches no attacker."""
 
     UNUSUAL_PAYMENT = "unusual_payment"
     UNUSUAL_PAYOUT = "unusual_payout"
@@ -300,17 +301,31 @@ def decide(
     result: CaseResult,
     reason: str,
     entries: tuple[ListEntry, ...] = (),
+    seen_minor: int | None = None,
 ) -> CaseOutcome:
     """Decide a case, or decide again after an appeal; see `check_decider` for who may.
 
+    Args:
+        case: with every act that has joined it.
+        now: the time.
+        actor: the operator, or `TIMER`.
+        key_id: of the operator's key.
+        result: for all acts of the case.
+        reason: for operators.
+        entries: to list.
+        seen_minor: the money at stake that the operator has seen; an act may have joined since.
+
     Raises:
         RiskCaseDecided: it was decided; `decision` is the first decision.
+        RiskCaseChanged: more is at stake than was seen.
     """
     if case.status not in DECIDABLE:
         first = case.first or case.ruling
         assert first is not None
         decision = {"result": first.result.value, "reason": first.reason, "by": first.by, "at": rfc3339(first.at)}
         raise RiskCaseDecided("This case was decided before.", extra={"state": case.status.value, "decision": decision})
+    if seen_minor is not None and case.value_minor != seen_minor:
+        raise RiskCaseChanged("Acts have joined the case. Read it again, and decide with its value.")
     ruling = Ruling(result=result, by=actor, key_id=key_id, at=now, reason=reason)
     after = replace(case, status=S.DECIDED, result=result, ruling=ruling, first=case.ruling)
     details: dict[str, object] = {

@@ -38,7 +38,7 @@ INSIDE_E4, HELD_INSIDE_E4, HELD_SCORE_E4 = 5_000, 8_000, 24_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """What a detector found: the case to open.
+    """Case to open for what a detector found.
 
     Attributes:
         group: an organization, or the name of a group.
@@ -63,11 +63,6 @@ def lowest_share_e4(count: int, of: int) -> int:
     share, spread = count / of, _Z * _Z / of
     low = share + spread / 2 - _Z * math.sqrt(share * (1 - share) / of + spread / of / 4)
     return max(0, math.floor(low / (1 + spread) * WHOLE_E4))
-
-
-def percent(share_e4: int) -> str:
-    """Format a share for people."""
-    return f"{share_e4 / 100:.0f}%"
 
 
 def is_above_peers(count: int, of: int, peers: int, peers_of: int) -> bool:
@@ -133,7 +128,7 @@ def ring_case(ring: Ring, *, money: bool) -> Finding | None:
         org_ids=ring.members,
         value_minor=ring.closed_flow if money else 0,
         why=f"{what} among {len(ring.members)} organizations in {ring.closed} directions; each does at least "
-        f"{percent(ring.inside_e4)} of its business inside.",
+        f"{ring.inside_e4 // 100}% of its business inside.",
         holds=tuple(NewHold(kind=HoldKind.EARNINGS, subject=org_id, org_id=org_id) for org_id in held),
         evidence={"closed": ring.closed, "inside_e4": ring.inside_e4, "score_e4": ring.score_e4, "money": money},
     )
@@ -155,7 +150,7 @@ def sybil(cluster: tuple[str, ...], ratings: int, bonuses: int) -> Finding | Non
 
 @dataclass(slots=True)
 class Conduct:
-    """What an organization delivered within the window."""
+    """Deliveries of an organization within the window."""
 
     fast: int = 0
     delivered: int = 0

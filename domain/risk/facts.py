@@ -13,7 +13,7 @@ from domain.risk.act import EntityKind, Point
 
 
 class Counter(StrEnum):
-    """What is counted for each entity of an act, by minute, hour and day."""
+    """The counters of each entity of an act, by minute, hour and day."""
 
     ATTEMPTS = "attempts"  # payments and top-ups that were requested
     ATTEMPTED_VALUE = "attempted_value"

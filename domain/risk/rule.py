@@ -75,7 +75,7 @@ class Compiled:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
-    """What lists and rules decide.
+    """The decision of lists and rules.
 
     Attributes:
         rule: the name of the deciding rule or list, and its version; None if nothing applied.

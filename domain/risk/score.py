@@ -95,12 +95,7 @@ def evaluate(model: Model, facts: Facts) -> Score:
     moved = [at for at, effect in enumerate(effects) if effect]
     most = sorted(moved, key=lambda at: -abs(effects[at]))[:5]
     reasons = [(sentence(*model.features[at]), round(effects[at] * 10_000)) for at in most]
-    return Score(model.version, probability_e4(total), reasons)
-
-
-def probability_e4(total: float) -> int:
-    """Return the probability of log odds, in ten-thousandths."""
-    return round(10_000 / (1 + math.exp(-max(total, -700))))
+    return Score(model.version, round(10_000 / (1 + math.exp(-max(total, -700)))), reasons)
 
 
 def sentence(name: str, text: str) -> str:

@@ -29,7 +29,7 @@ class ModelStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LabelledAct:
-    """What became of an act, and what the rules said.
+    """The label of an act, and the outcome of the rules.
 
     Attributes:
         is_newcomer: whether its organization was younger than 30 days.
@@ -86,15 +86,10 @@ def judge(acts: Sequence[LabelledAct], challenger: Sequence[int], champion: Sequ
     stopped = sum(act.is_flagged and not act.is_fraud for act in acts)
     allowed = max(stopped, legitimate // 1_000)
     flags = {"rules": by_rules, "challenger": flagged(acts, challenger, allowed)}
-    figures: dict[str, Any] = {name: _figures(acts, found) for name, found in flags.items()}
-    scores = {"challenger": challenger}
     if champion is not None:
-        scores["champion"] = champion
         flags["champion"] = flagged(acts, champion, allowed)
-        figures["champion"] = _figures(acts, flags["champion"])
-    for name, each in scores.items():
-        figures[name]["average_precision_e4"] = average_precision_e4(acts, each)
-        figures[name]["threshold_e4"] = threshold(acts, each, allowed)
+    figures: dict[str, Any] = {name: _figures(acts, found) for name, found in flags.items()}
+    figures["challenger"]["threshold_e4"] = threshold(acts, challenger, allowed)
     spread = _spread(acts, challenger, max(stopped, legitimate // 100))
     status, reason = _status(acts, flags, is_fair=spread["is_fair"])
     return Judgement(status=status, reason=reason, figures={**figures, "newcomers": spread})
@@ -128,18 +123,6 @@ def flagged(acts: Sequence[LabelledAct], scores: Sequence[int], allowed: int) ->
     """Return which acts are flagged with at most `allowed` false positives."""
     least = threshold(acts, scores, allowed)
     return [score >= least for score in scores]
-
-
-def average_precision_e4(acts: Sequence[LabelledAct], scores: Sequence[int]) -> int:
-    """Return the average precision in ten-thousandths: the precision at each score, weighted by the gain of recall."""
-    frauds = sum(act.is_fraud for act in acts)
-    ranked = sorted(zip(scores, acts, strict=True), key=lambda each: -each[0])
-    total, found, gained = 0.0, 0, 0
-    for place, (score, act) in enumerate(ranked, 1):
-        gained += act.is_fraud
-        if place == len(ranked) or ranked[place][0] != score:
-            found, total, gained = found + gained, total + gained * (found + gained) / place, 0
-    return round(10_000 * total / frauds) if frauds else 0
 
 
 def _figures(acts: Sequence[LabelledAct], flags: Sequence[bool]) -> dict[str, int]:

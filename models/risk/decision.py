@@ -65,7 +65,7 @@ class RiskDecision(Base):
 
 
 class RiskCounter(Base):
-    """What an entity did in a minute, hour or day, for `domain.risk.facts.Counter`.
+    """A count of what an entity did in a minute, hour or day, for `domain.risk.facts.Counter`.
 
     Written by decisions in the transaction of the act, and by the reader of events for what follows from it.
 

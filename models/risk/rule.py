@@ -32,7 +32,7 @@ class RiskRule(Base):
 
     name: Mapped[str] = mapped_column(primary_key=True)
     version: Mapped[int] = mapped_column(Integer, primary_key=True)
-    number: Mapped[int] = mapped_column(Identity(always=True), info={"holds": "technical"})
+    number: Mapped[int] = mapped_column(Identity(always=True))
     points: Mapped[list[str]] = mapped_column(ARRAY(Text))
     expression: Mapped[str] = mapped_column(info={"holds": "technical"})
     action: Mapped[str]
@@ -62,7 +62,7 @@ class RiskListItem(Base):
     id: Mapped[str] = mapped_column(primary_key=True)
     list: Mapped[str]
     entity: Mapped[str]
-    reason: Mapped[str] = mapped_column(info={"holds": "free_text"})
+    reason: Mapped[str]
     ends_at: Mapped[datetime]
     case_id: Mapped[str | None]
     created_by: Mapped[str]

@@ -284,6 +284,12 @@ async def timeline_page(
     return await _TIMELINE.page(session, wanted, [part])
 
 
+async def funded_at(session: AsyncSession, escrow_id: str) -> datetime | None:
+    """Return when an escrow was funded; None if it was not."""
+    query = select(EscrowEventRow.at).where(EscrowEventRow.escrow_id == escrow_id, EscrowEventRow.kind == "funded")
+    return await session.scalar(query.limit(1))
+
+
 async def count_events(session: AsyncSession, escrow_id: str, kind: str, command_id: str) -> tuple[int, bool]:
     made = func.coalesce(func.bool_or(EscrowEventRow.command_id == command_id), False)
     query = select(func.count(), made).where(EscrowEventRow.escrow_id == escrow_id, EscrowEventRow.kind == kind)

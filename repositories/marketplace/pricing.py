@@ -142,6 +142,12 @@ def _demand(by_organization: str, limit: str) -> str:
         ) AS counterparties"""
 
 
+# Whether no case holds the score of an agent.
+_COUNTS = """NOT EXISTS (
+    SELECT FROM risk_holds h
+    WHERE h.kind = 'score' AND h.subject = {agent} AND h.ended_at IS NULL AND h.until > clock_timestamp())"""
+
+
 _READ = f"""
 SELECT q.place, b.version, clock_timestamp() AS at, a.org_id AS payee_org_id, a.visibility,
        a.price_minor, a.price_currency,
@@ -167,8 +173,8 @@ FROM unnest($1::text[], $2::text[], $3::text[], $4::text[])
 JOIN agents a ON a.id = q.agent_id
 JOIN pricing_book b ON b.id = 1
 LEFT JOIN pricing_agents p ON p.agent_id = a.id
-LEFT JOIN reputation_agents s ON s.agent_id = a.id
-LEFT JOIN reputation_agents y ON $7 AND y.agent_id = q.buyer_id
+LEFT JOIN reputation_agents s ON s.agent_id = a.id AND {_COUNTS.format(agent="a.id")}
+LEFT JOIN reputation_agents y ON $7 AND y.agent_id = q.buyer_id AND {_COUNTS.format(agent="q.buyer_id")}
 LEFT JOIN organizations o ON o.id = q.org_id
 LEFT JOIN LATERAL (
     SELECT * FROM reputation_client_terms(q.org_id, CAST(clock_timestamp() AT TIME ZONE 'UTC' AS date)) WHERE $7

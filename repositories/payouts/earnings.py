@@ -55,6 +55,25 @@ async def recoverable(session: AsyncSession, org_id: str, asset: str, amount_min
     return [_OF[row.kind](row.agent_id, asset, org_id) for row in found]
 
 
+#: The first entry of each account, by the primary key. The condition on paths is that of an index.
+_FIRST = text(
+    """
+    SELECT min(t.effective_at) FROM ledger.accounts a
+    CROSS JOIN LATERAL (
+        SELECT transfer_id FROM ledger.entries WHERE account_id = a.id ORDER BY version LIMIT 1
+    ) e
+    JOIN ledger.transfers t ON t.id = e.transfer_id
+    WHERE a.org_id = :org_id AND a.path NOT LIKE 'escrow/%' AND a.path LIKE 'agent/%/earnings/%'
+    """
+)
+
+
+async def first_at(session: AsyncSession, org_id: str) -> datetime | None:
+    """Return when an organization first earned something; None if it never did."""
+    first: datetime | None = await session.scalar(_FIRST, {"org_id": org_id})
+    return first
+
+
 _OWN_WORK = text(
     """
     SELECT g.id, b.posted - b.pending_out AS amount

@@ -4,15 +4,16 @@ They use asyncpg directly, one round trip each, because they are part of frequen
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import asyncpg
 
-from domain.risk.act import Act, EntityKind, Outcome, Verdict
-from domain.risk.facts import Counter, counter_fact
+from domain.risk.act import EntityKind, Outcome, RiskAct, StoredDecision
+from domain.risk.facts import WINDOWS, Counter, counter_fact
 from domain.risk.rule import ListName
 
 #: Written in the order of the primary key, so that concurrent decisions wait for each other and never in a circle. The
@@ -34,17 +35,17 @@ WHERE l.last_seen < EXCLUDED.last_seen - interval '1 day'
 #: The first minute, hour or day of a window is as long before now as the window lasts.
 _COUNTED = """
 SELECT entity, name,
-    coalesce(sum(amount) FILTER (WHERE grain = 'm' AND start > $2::timestamptz - interval '10 minutes'), 0)::bigint
+    coalesce(sum(amount) FILTER (WHERE grain = 'm' AND start > $3::timestamptz - interval '10 minutes'), 0)::bigint
         AS "10m",
     coalesce(sum(amount) FILTER (WHERE grain = 'm'), 0)::bigint AS "1h",
     coalesce(sum(amount) FILTER (WHERE grain = 'h'), 0)::bigint AS "1d",
     coalesce(sum(amount) FILTER (WHERE grain = 'd'), 0)::bigint AS "30d"
 FROM (
-    SELECT * FROM risk_counters WHERE entity = ANY ($1) AND grain = 'm' AND start > $2::timestamptz - interval '1 hour'
+    SELECT * FROM risk_counters WHERE entity = ANY ($6) AND grain = 'm' AND start > $3::timestamptz - interval '1 hour'
     UNION ALL
-    SELECT * FROM risk_counters WHERE entity = ANY ($1) AND grain = 'h' AND start > $2::timestamptz - interval '1 day'
+    SELECT * FROM risk_counters WHERE entity = ANY ($6) AND grain = 'h' AND start > $3::timestamptz - interval '1 day'
     UNION ALL
-    SELECT * FROM risk_counters WHERE entity = ANY ($1) AND grain = 'd' AND start > $2::timestamptz - interval '30 days'
+    SELECT * FROM risk_counters WHERE entity = ANY ($6) AND grain = 'd' AND start > $3::timestamptz - interval '30 days'
 ) counted
 GROUP BY entity, name
 """
@@ -76,7 +77,7 @@ SELECT
     ) others) shared) AS instrument_organizations_1d,
     (SELECT organizations FROM risk_clusters WHERE org_id = $1) AS cluster_organizations,
     (SELECT count(*) FROM (SELECT FROM payouts WHERE org_id = $1 LIMIT 10) made) AS payouts_before,
-    $2::text IS NOT NULL AND (EXISTS (
+    $2::text <> $1 AND (EXISTS (
         SELECT FROM risk_clusters a JOIN risk_clusters b USING (cluster) WHERE a.org_id = $1 AND b.org_id = $2
     ) OR EXISTS (
         SELECT FROM organization_traits a JOIN organization_traits b USING (kind, digest)
@@ -87,8 +88,14 @@ SELECT
 #: Organizations that shared an entity within a day. More than 50 count as 51.
 _SHARED = """
 SELECT e AS entity, (SELECT count(*) FROM (
-    SELECT FROM risk_links WHERE entity = e AND last_seen > $2::timestamptz - interval '1 day' LIMIT 51) shared)
-FROM unnest($1::text[]) e
+    SELECT FROM risk_links WHERE entity = e AND last_seen > $3::timestamptz - interval '1 day' LIMIT 51) shared)
+FROM unnest($7::text[]) e
+"""
+#: All facts of the database in one round trip.
+_FACTS = f"""
+SELECT others.*, (SELECT jsonb_agg(c)::text FROM ({_COUNTED}) c) AS counted,
+    (SELECT jsonb_agg(s)::text FROM ({_SHARED}) s) AS shared
+FROM ({_OTHERS}) others
 """
 _LISTED = """
 SELECT DISTINCT list FROM risk_list_items
@@ -119,16 +126,33 @@ _SHARING = {
 class Known:
     """The stored decision of a command. `result` is its case's, once that is decided."""
 
-    verdict: Verdict
+    verdict: StoredDecision
     result: str | None
 
 
-async def of_command(connection: asyncpg.Connection, act: Act) -> Known | None:
+@asynccontextmanager
+async def savepoint(connection: asyncpg.Connection, *, lock_timeout: timedelta) -> AsyncIterator[None]:
+    """Open a savepoint with a limit of each wait for a lock.
+
+    An exception, also of a time-out, rolls back to it and leaves the transaction usable.
+    """
+    await connection.execute(
+        f"SAVEPOINT risk; SET LOCAL lock_timeout = {lock_timeout // timedelta(milliseconds=1) + 1}"
+    )
+    try:
+        yield
+    except BaseException:
+        await connection.execute("ROLLBACK TO SAVEPOINT risk")
+        raise
+    await connection.execute("RELEASE SAVEPOINT risk; SET LOCAL lock_timeout = 0")
+
+
+async def of_command(connection: asyncpg.Connection, act: RiskAct) -> Known | None:
     """Return the decision of an act's command; None if it is new."""
     row = await connection.fetchrow(_OF_COMMAND, act.command_id, act.point.value)
     if row is None:
         return None
-    verdict = Verdict(
+    verdict = StoredDecision(
         decision_id=row["id"],
         outcome=Outcome(row["outcome"]),
         at=row["created_at"],
@@ -155,21 +179,26 @@ async def link(connection: asyncpg.Connection, entities: Sequence[str], org_id: 
 
 
 async def facts(
-    connection: asyncpg.Connection, act: Act, entities: Mapping[EntityKind, str], counted: Sequence[str], at: datetime
+    connection: asyncpg.Connection,
+    act: RiskAct,
+    entities: Mapping[EntityKind, str],
+    counted: Sequence[str],
+    at: datetime,
 ) -> dict[str, int]:
     """Return the facts of counters, links and ages that are not 0."""
     kinds = {entity: kind for kind, entity in entities.items()}
-    found: dict[str, int] = {}
-    for row in await connection.fetch(_COUNTED, list(counted), at):
-        for window in ("10m", "1h", "1d", "30d"):
-            found[counter_fact(kinds[row["entity"]].value, row["name"], window)] = row[window]
     shared = [entity for kind, entity in entities.items() if kind in _SHARING]
-    for row in await connection.fetch(_SHARED, shared, at):
-        found[_SHARING[kinds[row["entity"]]]] = row["count"]
-    actor = act.actor
-    other = await connection.fetchrow(_OTHERS, act.org_id, act.counterparty_org_id, at, actor.key_id, actor.agent_id)
-    assert other is not None
-    for name, value in other.items():
+    who = (act.org_id, act.counterparty_org_id, at, act.actor.key_id, act.actor.agent_id)
+    row = await connection.fetchrow(_FACTS, *who, list(counted), shared)
+    assert row is not None
+    others = dict(row)
+    found: dict[str, int] = {}
+    for each in json.loads(others.pop("counted") or "[]"):
+        for window in WINDOWS:
+            found[counter_fact(kinds[each["entity"]].value, each["name"], window)] = each[window]
+    for each in json.loads(others.pop("shared") or "[]"):
+        found[_SHARING[kinds[each["entity"]]]] = each["count"]
+    for name, value in others.items():
         found[name] = max(int(value or 0), found.get(name, 0))
     return {name: value for name, value in found.items() if value}
 
@@ -182,8 +211,8 @@ async def listed(connection: asyncpg.Connection, entities: Sequence[str], at: da
 
 async def store(
     connection: asyncpg.Connection,
-    act: Act,
-    verdict: Verdict,
+    act: RiskAct,
+    verdict: StoredDecision,
     *,
     version: int | None,
     shadow: Mapping[str, Outcome],

@@ -45,8 +45,3 @@ async def get(session: AsyncSession, name: ListName, item_id: str) -> RiskListIt
     if row is None:
         raise NotFound("There is no such item.")
     return row
-
-
-async def of_command(session: AsyncSession, command_id: str) -> RiskListItem | None:
-    """Return the item that a command listed."""
-    return (await session.scalars(select(RiskListItem).where(RiskListItem.command_id == command_id))).one_or_none()

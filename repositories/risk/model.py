@@ -28,21 +28,22 @@ ORDER BY d.id LIMIT :most
 _DECISIONS = text("SELECT reltuples::bigint FROM pg_class WHERE oid = 'risk_decisions'::regclass")
 
 
-async def versions(connection: asyncpg.Connection) -> tuple[int, int]:
-    """Return the versions of the champion and of the challenger; 0 without one."""
+async def versions(connection: asyncpg.Connection) -> tuple[int, tuple[int, int]]:
+    """Return the number of the rule that was written last, and the versions of champion and challenger; 0 without."""
     found = await connection.fetchrow(
-        "SELECT coalesce(max(version) FILTER (WHERE status = 'champion'), 0) AS champion,"
+        "SELECT (SELECT coalesce(max(number), 0) FROM risk_rules) AS number,"
+        " coalesce(max(version) FILTER (WHERE status = 'champion'), 0) AS champion,"
         " coalesce(max(version) FILTER (WHERE status = 'challenger'), 0) AS challenger"
         " FROM risk_models WHERE status <> 'retired'"
     )
     assert found is not None
-    return found["champion"], found["challenger"]
+    return found["number"], (found["champion"], found["challenger"])
 
 
 async def document(connection: asyncpg.Connection, version: int) -> dict[str, Any]:
     """Return the document of a model."""
     found: dict[str, Any] = json.loads(
-        await connection.fetchval("SELECT document FROM risk_models WHERE version = $1", version)
+        await connection.fetchval("SELECT document::text FROM risk_models WHERE version = $1", version)
     )
     return found
 

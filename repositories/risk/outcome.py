@@ -18,7 +18,8 @@ from repositories.common.listing import first_id
 #: The subject of each decision, or the payment of its command: a payment that was requested again after a review has
 #: another id than the one that was decided.
 _DECISIONS = text("""
-SELECT d.subject, d.id, d.entities, d.value_minor FROM risk_decisions d WHERE d.subject = ANY (:subjects)
+SELECT d.subject, d.id, d.entities, d.value_minor FROM risk_decisions d
+WHERE d.subject = ANY (:subjects) AND d.point IN ('payment', 'topup', 'refund')
 UNION ALL
 SELECT c.payment_id, d.id, d.entities, d.value_minor
 FROM payment_commands c JOIN risk_decisions d ON d.command_id = c.command_id AND d.point IN ('payment', 'topup')

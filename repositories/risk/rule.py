@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 
-import asyncpg
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -28,12 +27,6 @@ def rule_of(row: RiskRule) -> Rule:
         mode=Mode(row.mode),
         sentence=row.sentence,
     )
-
-
-async def newest_number(connection: asyncpg.Connection) -> int:
-    """Return the number of the version that was written last; 0 without one."""
-    number: int = await connection.fetchval("SELECT coalesce(max(number), 0) FROM risk_rules")
-    return number
 
 
 async def lock(session: AsyncSession) -> None:

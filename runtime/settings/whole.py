@@ -18,7 +18,7 @@ from domain.payments.payment.livemode import Environment, is_local
 from domain.payments.payment.rules import PaymentRules
 from domain.payments.sale_margin import PayeeRates, ProviderFee, SaleMargin, margin, sales_of
 from domain.reputation.policy import EvidencePolicy
-from domain.risk.policy import RiskSettings
+from domain.risk.settings import RiskSettings
 from domain.tenants.api_key import KeyRules
 from domain.tenants.session import CONSOLE
 from domain.usage.arrears import ArrearsRules

@@ -181,7 +181,9 @@ class Attempts:
             APIError: the API refused, and there is no other attempt.
             OutcomeUnknown: there is none, and one may have taken effect.
         """
-        if response.status_code < 300:
+        # An act that waits for a review is answered with 202 and a problem, because it has not taken place.
+        is_problem = response.headers.get("content-type", "").startswith("application/problem+json")
+        if response.status_code < 300 and not is_problem:
             return None
         error = refusal(response)
         # What is not implemented did nothing, and does nothing the next time.

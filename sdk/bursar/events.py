@@ -89,7 +89,7 @@ class EscrowDeliveryExtended(_Escrow):
 
 
 class EscrowReviewExtended(_Escrow):
-    """The review goes on, because the payee is suspended or the API was away."""
+    """The review goes on, because the payee is suspended, the work is checked or the API was away."""
 
 
 class EscrowEvidenceSubmitted(_Escrow):

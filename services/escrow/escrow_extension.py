@@ -8,8 +8,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from domain.escrow import outage, pause
 from domain.escrow.outage import Outage
 from domain.escrow.state import Escrow, EscrowPosting, EscrowPostingKind
+from domain.risk.case import HoldKind
 from domain.tenants.organization import OrganizationStatus, TimedExits
 from repositories.common import api_presence
+from repositories.risk import hold
 from repositories.tenants import organization
 
 
@@ -29,14 +31,15 @@ async def find_extension(
     Args:
         session: of the platform.
         held: the escrow in the books.
-        moves: the postings of the deadline; those to a suspended payee wait.
+        moves: the postings of the deadline; those to a suspended payee, or of an escrow that a case holds, wait.
         longest_pause: the longest extension of a review because of a suspended payee.
         now: the time.
     """
     paused = await _paused(session, held, moves, longest_pause, now)
+    checked = await _checked(session, held, moves, now)
     away = await api_presence.outage(session)
     back = outage.extended_until(held, away, now)
-    until = max((each for each in (paused, back) if each is not None), default=None)
+    until = max((each for each in (paused, checked, back) if each is not None), default=None)
     return None if until is None else Extension(until=until, given_back=away if back is not None else None)
 
 
@@ -47,11 +50,28 @@ async def find_evidence_extension(session: AsyncSession, held: Escrow, *, now: d
     return None if until is None else Extension(until=until, given_back=away)
 
 
+def _pays(moves: tuple[EscrowPosting, ...]) -> bool:
+    return any(move.kind in {EscrowPostingKind.RELEASE, EscrowPostingKind.COMMISSION} for move in moves)
+
+
+async def _checked(
+    session: AsyncSession, held: Escrow, moves: tuple[EscrowPosting, ...], now: datetime
+) -> datetime | None:
+    """Return the new time of a deadline that would pay the payee of an escrow that a case holds; None if it acts now.
+
+    It is looked at again every day, so that the end of the case releases the escrow.
+    """
+    if not _pays(moves):
+        return None
+    found = await hold.find(session, HoldKind.RELEASE, held.terms.escrow_id, now)
+    return None if found is None else min(found.until, now + pause.EXTENSION_STEP)
+
+
 async def _paused(
     session: AsyncSession, held: Escrow, moves: tuple[EscrowPosting, ...], longest: timedelta, now: datetime
 ) -> datetime | None:
     """Return the new time of a deadline that would pay a suspended payee; None if it acts now."""
-    if not any(move.kind in {EscrowPostingKind.RELEASE, EscrowPostingKind.COMMISSION} for move in moves):
+    if not _pays(moves):
         return None
     payee = await organization.lock_status(session, held.terms.payee_org_id)
     return pause.extended_until(

@@ -42,6 +42,7 @@ from repositories.payouts import creator_account, payable, payout as payouts
 from repositories.tenants import audit, organization as organizations
 from runtime.database import driver_connection
 from services.books.debt import close_paid_debts, owed_in_all, settle_debt
+from services.payouts.check import refuse_held
 from services.payouts.payable import windows
 
 
@@ -63,6 +64,7 @@ async def request(
 
     Raises:
         OrganizationSuspended, OrganizationClosed: the organization cannot be paid out.
+        RiskInReview: a case holds its earnings.
         Invalid: the currency is not money, or the amount has more decimals than can be paid out.
     """
     payout_id, said = payout_id_of(command_id), request_content(currency, amount_minor)
@@ -75,6 +77,7 @@ async def request(
     if currency is not None and currency not in MONEY:
         raise Invalid(f"Payouts in {currency} are not possible.", extra={"field": "currency"})
     await organizations.refuse_stopped(session, org_id)
+    await refuse_held(session, org_id, now)
     account = payable_to(await creator_account.find(session, org_id), now, hold_back.destination)
     asked = new_payout(payout_id, account, currency, amount_minor or 0)
     ledger = Ledger(await driver_connection(session))

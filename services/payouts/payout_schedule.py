@@ -7,8 +7,8 @@ from datetime import date, datetime
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.common.access import Actor, Role
-from domain.common.errors import Conflict, OrganizationSuspended
-from domain.common.ids import payout_schedule_key
+from domain.common.errors import Conflict, OrganizationSuspended, RiskBlocked, RiskInReview
+from domain.common.ids import payout_id_of, payout_schedule_key
 from domain.common.money import Amounts
 from domain.payouts.payable import HoldBack, available_by_currency
 from domain.payouts.payout.schedule import PayoutSchedule
@@ -16,8 +16,9 @@ from domain.payouts.payout.state import Payout
 from models.payouts.payout import PayoutScheduleRow
 from repositories.payouts import creator_account, payout_schedule
 from repositories.tenants import audit
-from services.payouts import payout as payouts
+from services.payouts import check, payout as payouts
 from services.payouts.payable import shares_of
+from services.risk.decision import Risk
 
 #: The actor of scheduled payouts.
 PRINCIPAL = "payout-schedule"
@@ -33,8 +34,10 @@ RETRYABLE_REFUSALS = frozenset(
         "payout.currency_unsupported",
         "payout.debt_open",
         OrganizationSuspended.code,
+        RiskInReview.code,
     }
 )
+_REFUSALS = (Conflict, OrganizationSuspended, RiskBlocked, RiskInReview)
 
 
 async def set_schedule(
@@ -74,6 +77,7 @@ async def find_due_day(session: AsyncSession, org_id: str, *, hold_back: HoldBac
 
 async def pay_out_part(
     session: AsyncSession,
+    risk: Risk,
     org_id: str,
     currency: str,
     part: int,
@@ -89,13 +93,20 @@ async def pay_out_part(
     because of a crash wait for the next day.
     """
     command_id = payout_schedule_key(org_id, day, currency, part)
-    with suppress(Conflict, OrganizationSuspended):
-        return await _requested(session, org_id, currency, command_id, hold_back, minimum, now)
+    with suppress(*_REFUSALS):
+        return await _requested(session, risk, org_id, currency, command_id, hold_back, minimum, now)
     return None
 
 
 async def pay_out_other_currency(
-    session: AsyncSession, org_id: str, currency: str, *, hold_back: HoldBack, minimum: Amounts, now: datetime
+    session: AsyncSession,
+    risk: Risk,
+    org_id: str,
+    currency: str,
+    *,
+    hold_back: HoldBack,
+    minimum: Amounts,
+    now: datetime,
 ) -> Payout | None:
     """Request the payout of another currency on a due day, before `pay_out` ends the day.
 
@@ -106,12 +117,12 @@ async def pay_out_other_currency(
     if row is None or row.next_on is None or row.next_on > now.date():
         return None
     return await pay_out_part(
-        session, org_id, currency, 1, day=row.next_on, hold_back=hold_back, minimum=minimum, now=now
+        session, risk, org_id, currency, 1, day=row.next_on, hold_back=hold_back, minimum=minimum, now=now
     )
 
 
 async def pay_out(
-    session: AsyncSession, org_id: str, *, hold_back: HoldBack, minimum: Amounts, now: datetime
+    session: AsyncSession, risk: Risk, org_id: str, *, hold_back: HoldBack, minimum: Amounts, now: datetime
 ) -> Payout | None:
     """Request the payout in the bank account's currency, if a scheduled day is due; None if nothing is paid out.
 
@@ -126,8 +137,8 @@ async def pay_out(
     made, refusal = None, None
     try:
         command_id = payout_schedule_key(org_id, day)
-        made = await _requested(session, org_id, None, command_id, hold_back, minimum, now)
-    except (Conflict, OrganizationSuspended) as refused:
+        made = await _requested(session, risk, org_id, None, command_id, hold_back, minimum, now)
+    except _REFUSALS as refused:
         refusal = refused.error_code
         following = day if refusal in RETRYABLE_REFUSALS else following
     await payout_schedule.record_day(
@@ -143,6 +154,7 @@ async def pay_out(
 
 async def _requested(
     session: AsyncSession,
+    risk: Risk,
     org_id: str,
     currency: str | None,
     command_id: str,
@@ -150,9 +162,23 @@ async def _requested(
     minimum: Amounts,
     now: datetime,
 ) -> Payout:
+    actor = Actor(principal=PRINCIPAL, role=Role.FINANCE, org_id=org_id)
+    # A day that is retried has the same command, so its case decides it.
+    await check.decide(
+        session,
+        risk,
+        actor,
+        org_id=org_id,
+        payout_id=payout_id_of(command_id),
+        currency=currency,
+        amount_minor=None,
+        hold_back=hold_back,
+        command_id=command_id,
+        now=now,
+    )
     return await payouts.request(
         session,
-        Actor(principal=PRINCIPAL, role=Role.FINANCE, org_id=org_id),
+        actor,
         org_id=org_id,
         currency=currency,
         amount_minor=None,

@@ -11,7 +11,7 @@ from repositories.risk import decision_reading as decisions
 from runtime.database import driver_connection
 
 #: The maximum number of decisions that a backtest reads, and how many at a time.
-MOST, PAGE = 200_000, 2_000
+MOST, PAGE = 200_000, 1_000
 
 
 async def run(

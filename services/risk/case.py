@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from domain.common.access import Actor
 from domain.common.errors import NotFound, WrongRiskCaseState
 from domain.messages.events.risk_case import case_events
-from domain.risk.act import Act, Outcome, Point, Verdict
+from domain.risk.act import Outcome, Point, RiskAct, StoredDecision
 from domain.risk.case import (
     REFUSED_HOLD,
     TIMER,
@@ -37,7 +37,7 @@ NO_DECISION = "There is no such decision."
 _LABELS = {CaseResult.RELEASE: "legitimate", CaseResult.REFUSE: "fraud"}
 
 
-async def open_for(session: AsyncSession, act: Act, verdict: Verdict, value_minor: int) -> str:
+async def open_for(session: AsyncSession, act: RiskAct, verdict: StoredDecision, value_minor: int) -> str:
     """Open a case for an act, or add the act to the open case of its organization, and return the case's id.
 
     An act that takes place although its earnings wait (`hold_back`) holds the earnings of its organization.

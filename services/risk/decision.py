@@ -14,13 +14,13 @@ import asyncpg
 import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.common.errors import RiskBlocked, RiskInReview
-from domain.risk.act import LINKING, Act, EntityKind, Outcome, Point, Verdict
+from domain.common.errors import Invalid, RiskBlocked, RiskBusy, RiskInReview
+from domain.risk.act import LINKING, EntityKind, Outcome, Point, RiskAct, StoredDecision
 from domain.risk.case import CaseResult
 from domain.risk.facts import COUNTED, COUNTED_KINDS, Counter, Facts
-from domain.risk.policy import RiskSettings
-from domain.risk.rule import UNAVAILABLE, Compile, Compiled, Decision, compiled, decide as decide_by_rules
+from domain.risk.rule import UNAVAILABLE, Compile, Compiled, Decision, Rule, compiled, decide as decide_by_rules
 from domain.risk.score import Model, Score, evaluate, model_of, stored
+from domain.risk.settings import RiskSettings
 from repositories.messages import alert
 from repositories.risk import decision as decisions, model as models, rule as rules
 from runtime.database import driver_connection
@@ -49,7 +49,7 @@ class Risk:
         self._models: tuple[Model | None, Model | None] = (None, None)
         self._versions = (0, 0)
 
-    async def require(self, session: AsyncSession, act: Act, now: datetime) -> Verdict:
+    async def require(self, session: AsyncSession, act: RiskAct, now: datetime) -> StoredDecision:
         """Decide an act and raise if it may not take place now.
 
         The refusal is committed with the decision (`DomainError.commits`), so call this first in the transaction.
@@ -63,7 +63,7 @@ class Risk:
             refuse(verdict)
         return verdict
 
-    async def decide(self, session: AsyncSession, act: Act, now: datetime) -> Verdict:
+    async def decide(self, session: AsyncSession, act: RiskAct, now: datetime) -> StoredDecision:
         """Decide an act, store the decision, and open a case for a review; a repeated command gets its first decision.
 
         An act whose case was decided is allowed or blocked by the result.
@@ -74,11 +74,11 @@ class Risk:
             return _with_result(known)
         if act.actor.org_id is None and act.point not in _OF_PLATFORM:
             # Operators' acts have permissions and approvals of their own.
-            return Verdict(decision_id="", outcome=Outcome.ALLOW, at=now)
+            return StoredDecision(decision_id="", outcome=Outcome.ALLOW, at=now)
         await self._refresh(session, connection)
         entities = act.entities(self.settings.key)
         seen, scores, decision = await self._judge(session, connection, act, entities, now)
-        verdict = Verdict(decision_id=new_id("rsd"), outcome=decision.outcome, at=now, rule=decision.rule)
+        verdict = StoredDecision(decision_id=new_id("rsd"), outcome=decision.outcome, at=now, rule=decision.rule)
         if self.settings.enforced and decision.outcome in {Outcome.REVIEW, Outcome.HOLD_BACK}:
             verdict = replace(verdict, case_id=await cases.open_for(session, act, verdict, self.value_of(act)))
         is_stored = await decisions.store(
@@ -98,7 +98,7 @@ class Risk:
             return _with_result(known)
         return verdict
 
-    def value_of(self, act: Act) -> int:
+    def value_of(self, act: RiskAct) -> int:
         """Return an act's amount in minor units of its currency; credits count at their price."""
         return self.settings.value_minor(act.amount_minor, act.currency)
 
@@ -106,24 +106,36 @@ class Risk:
         self,
         session: AsyncSession,
         connection: asyncpg.Connection,
-        act: Act,
+        act: RiskAct,
         entities: Mapping[EntityKind, str],
         now: datetime,
     ) -> tuple[Facts, tuple[Score | None, Score | None], Decision]:
         """Count the act, gather its facts and decide; by its amount alone if that takes too long."""
-        await connection.execute("SAVEPOINT risk")
+        within = self.settings.within
         try:
-            async with asyncio.timeout(self.settings.within.total_seconds()):
+            async with (
+                decisions.savepoint(connection, lock_timeout=within * 2 / 3),
+                asyncio.timeout(within.total_seconds()),
+            ):
                 seen = await self._see(connection, act, entities, now)
                 listed = await decisions.listed(connection, sorted(entities.values()), now)
                 champion, challenger = (None if each is None else evaluate(each, seen) for each in self._models)
                 if champion is not None:
                     seen["model_score"] = champion.score_e4
                 decision = decide_by_rules(self._rules, act.point, seen, listed)
-                await connection.execute("RELEASE SAVEPOINT risk")
             return seen, (champion, challenger), decision
-        except _LATE as error:
-            await connection.execute("ROLLBACK TO SAVEPOINT risk")
+        except asyncpg.LockNotAvailableError:
+            # Acts at once must not let each other pass undecided.
+            if self.settings.enforced:
+                raise RiskBusy(
+                    "Other acts of this organization, address or device are being decided. Repeat the request."
+                ) from None
+            return (
+                {"point": act.point.value},
+                (None, None),
+                Decision(outcome=Outcome.ALLOW, rule=UNAVAILABLE, shadow={}),
+            )
+        except TimeoutError as error:
             log.warning("risk.unavailable", point=act.point.value, error=f"{type(error).__name__}: {error}"[:300])
             above = act.amount_minor > self.settings.review_above.minor(act.currency)
             await alert.raise_alert(
@@ -138,7 +150,7 @@ class Risk:
             return {"point": act.point.value}, (None, None), Decision(outcome=outcome, rule=UNAVAILABLE, shadow={})
 
     async def _see(
-        self, connection: asyncpg.Connection, act: Act, entities: Mapping[EntityKind, str], now: datetime
+        self, connection: asyncpg.Connection, act: RiskAct, entities: Mapping[EntityKind, str], now: datetime
     ) -> dict[str, int | str]:
         counted = counted_entities(entities)
         await decisions.count(connection, counted, counts_of(act.point, self.value_of(act)), now)
@@ -160,11 +172,10 @@ class Risk:
         }
 
     async def _refresh(self, session: AsyncSession, connection: asyncpg.Connection) -> None:
-        """Compile the rules and load the models again after a change, which costs two statements otherwise."""
-        number, versions = await rules.newest_number(connection), await models.versions(connection)
+        """Compile the rules and load the models again after a change, which costs one statement otherwise."""
+        number, versions = await models.versions(connection)
         if number != self._number:
-            current = await rules.current(session)
-            self._rules = tuple(compiled(rule, self._compiler) for rule in current.values())
+            self._rules = tuple(self._compiled(rule) for rule in (await rules.current(session)).values())
             self._number = number
         if versions != self._versions:
             champion, challenger = [
@@ -173,9 +184,15 @@ class Risk:
             ]
             self._models, self._versions = (champion, challenger), versions
 
+    def _compiled(self, rule: Rule) -> Compiled:
+        """Compile a rule. One whose facts no longer exist matches nothing, so that it does not stop every act."""
+        try:
+            return compiled(rule, self._compiler)
+        except Invalid as refusal:
+            log.error("risk.rule_invalid", rule=rule.name, error=refusal.detail)
+            return Compiled(rule, frozenset(), lambda _: None)
 
-#: The database did not answer in time, or concurrent decisions waited for each other.
-_LATE = (TimeoutError, asyncpg.QueryCanceledError, asyncpg.LockNotAvailableError, asyncpg.DeadlockDetectedError)
+
 _OF_PLATFORM = frozenset({Point.SIGNUP, Point.LOGIN, Point.LOGIN_FAILED})
 
 
@@ -191,7 +208,7 @@ def counts_of(point: Point, value_minor: int) -> dict[Counter, int]:
     return {**dict.fromkeys(acts, 1), **(dict.fromkeys(values, value_minor) if value_minor else {})}
 
 
-def refuse(verdict: Verdict) -> None:
+def refuse(verdict: StoredDecision) -> None:
     """Raise if an act may not take place now."""
     if verdict.outcome is Outcome.BLOCK:
         raise RiskBlocked(
@@ -205,7 +222,7 @@ def refuse(verdict: Verdict) -> None:
         )
 
 
-def _with_result(known: decisions.Known) -> Verdict:
+def _with_result(known: decisions.Known) -> StoredDecision:
     """Return the decision of a command, as its case decided."""
     match known.result:
         case CaseResult.RELEASE:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from domain.common.access import Actor
-from domain.risk.act import Act, EntityKind, Point, is_public, written
+from domain.risk.act import EntityKind, Point, RiskAct, is_public, written
 
 
 def act_of(
@@ -14,7 +14,7 @@ def act_of(
     org_id: str | None,
     seen: Mapping[EntityKind, str | None],
     command_id: str,
-) -> Act:
+) -> RiskAct:
     """Return the act of an event, with the given entities alone: key and address are the platform's, not the person's.
 
     Raises:
@@ -24,7 +24,7 @@ def act_of(
     address = given.get(EntityKind.ADDRESS)
     if address is not None and not is_public(address):
         del given[EntityKind.ADDRESS]
-    return Act(
+    return RiskAct(
         point=event,
         actor=Actor(principal=actor.principal, role=actor.role),
         org_id=org_id,

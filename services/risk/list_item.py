@@ -9,7 +9,7 @@ from domain.common.errors import Invalid
 from domain.risk.act import EntityKind, entity, written
 from domain.risk.rule import ListName
 from models.risk.rule import RiskListItem
-from repositories.common.command import lock_command, require_same_request
+from repositories.common.command import lock_command, require_same_request, row_of_command
 from repositories.risk import list_item as rows
 from repositories.tenants import audit
 from runtime.identity import new_id
@@ -56,7 +56,7 @@ async def add(
         created_at=now,
     )
     await lock_command(session, command_id)
-    if (done := await rows.of_command(session, command_id)) is not None:
+    if (done := await row_of_command(session, RiskListItem, command_id)) is not None:
         require_same_request(done, row, ("list", "entity", "reason", "ends_at"))
         return done
     session.add(row)

@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from domain.common.money import parse_amount
 from domain.risk.act import EntityKind, entity
 from domain.risk.facts import Counter
-from domain.risk.policy import RiskSettings
+from domain.risk.settings import RiskSettings
 from models.messages.event import EventRow
 from repositories.messages import event, notification as cursors
 from repositories.messages.event import Position
@@ -80,13 +80,14 @@ async def fold(session: AsyncSession, settings: RiskSettings, limit: int) -> int
 async def _count(session: AsyncSession, settings: RiskSettings, folds: Sequence[tuple[EventRow, Fold]]) -> None:
     skipped = await outcomes.repeated(session, ((row.id, each.once) for row, each in folds if each.once))
     silent = await outcomes.silent(session, [row.id for row, _ in folds if row.type in RELEASES])
-    decided = await outcomes.decisions_of(session, {name for row, _ in folds for name in (_about(row), row.subject)})
+    named = {name for row, _ in folds for name in (row.data.get("payment_id"), row.subject) if name is not None}
+    decided = await outcomes.decisions_of(session, named)
     sums, lost = Sums[tuple[str, Counter, datetime]](), dict[str, datetime]()
     for row, each in folds:
         is_counted = row.type in _REFUNDED and row.subject in decided
         if is_counted or (row.id, ",".join(each.once)) in skipped or (row.type in RELEASES and row.id not in silent):
             continue
-        decision = decided.get(_about(row))
+        decision = decided.get(row.data.get("payment_id", ""))
         for one in _entities(row, decision):
             sums[one, each.counter, row.at] += 1
             if each.value is not None:
@@ -102,10 +103,6 @@ def _counts(row: EventRow) -> bool:
     if row.type in _DECLINED:
         return row.data["decline_code"] is not None
     return row.type not in RELEASES or row.data["role"] == "payee"
-
-
-def _about(row: EventRow) -> str:
-    return str(row.data.get("payment_id", row.subject))
 
 
 def _entities(row: EventRow, decision: Decided | None) -> Sequence[str]:

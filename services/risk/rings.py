@@ -5,7 +5,7 @@ from domain.risk.rings import Flows, Ring, rings
 
 def find(flows: Flows, *, by_amount: bool) -> list[Ring]:
     """Return disjoint rings of 3 to 8 members by falling score, see `domain.risk.rings.rings`."""
-    # Takes longer to import than the rest of the worker's libraries, and only the night needs it.
+    # Its import takes a third of a second, and only the night needs it.
     import networkx
 
     graph = networkx.DiGraph(pair for pair in flows if pair[0] != pair[1])

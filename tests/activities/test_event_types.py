@@ -44,11 +44,12 @@ from domain.messages.webhook.endpoint import Ordering
 from domain.payments.payment.snapshot import BalanceTransaction, BalanceTransactionKind, Decline, DisputeStatus
 from domain.payments.payment.state import Dispute, Outcome as PaymentOutcome, PaymentStatus, Refund, RefundState
 from domain.payouts.payout.state import Outcome as PayoutOutcome, PayoutStatus
-from domain.tenants.metadata import Precondition
+from domain.tenants.metadata import NO_METADATA, Precondition
 from ledger.gateway import Ledger
 from ledger.spending import Spending
 from ledger.spends import NewSpend, Spender
 from models.billing.project import Project
+from models.marketplace.agent import Agent
 from models.messages.event import EventRow
 from repositories.messages import alert as alerts
 from runtime.database import Database, driver_connection
@@ -378,7 +379,12 @@ async def of_the_rest(database: Database, by_hand: Hand, sold: Sold) -> Audience
         " (:day, :agent, 4200000, 4100000, 4300000, 1, -150000, 3, false, ARRAY[1, 1, 1, 1, 1])"
     )
     await by_hand(history, **night)
+    new = Agent(
+        id=new_id("agt"), org_id=sold.studio, name=WRITTEN, visibility="private", pricing_model="free",
+        created_by=WRITTEN, command_id=new_id("cmd"),
+    )  # fmt: skip
     async with database.platform() as session:
+        await agents.create(session, owner, new, NO_METADATA)
         await agents.retire(session, owner, sold.agent, now=NOW)
     async with database.platform() as session:
         await organizations.suspend(session, operator, stopped, reason=WRITTEN, now=NOW)

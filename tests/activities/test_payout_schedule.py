@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, text
 from temporalio.testing import ActivityEnvironment
 
 from activities.payouts.payout_schedule import PayoutScheduleActivities
@@ -15,6 +15,7 @@ from domain.common.errors import Conflict, Invalid
 from domain.common.money import CREDIT, amounts_from
 from domain.payouts.payable import HoldBack
 from domain.payouts.payout.schedule import PayoutInterval, PayoutSchedule
+from domain.risk.act import Outcome, Point
 from ledger.gateway import Posting
 from models.messages.alert import Alert
 from models.payouts.payout import PayoutRow, PayoutScheduleRow
@@ -23,9 +24,11 @@ from repositories.payouts import payable, payout_schedule
 from runtime.database import Database
 from runtime.identity import new_id
 from services.payouts import payout as payouts, payout_schedule as service
+from services.risk.decision import Risk
 from tests.activities.test_recovery import ONE, World
 from tests.api.paying import NOW
 from tests.conftest import DatabaseUrls
+from tests.repositories.test_risk_decisions import made_risk, set_rule
 from tests.support.connections import as_owner
 from tests.support.payouts import FakePayouts
 from tests.support.starts import Starts
@@ -59,9 +62,11 @@ async def due(database: Database) -> World:
     return world
 
 
-async def pay(database: Database, fake: FakePayouts) -> None:
+async def pay(database: Database, fake: FakePayouts, risk: Risk | None = None) -> None:
     client: Any = Starts()
-    acts = PayoutScheduleActivities(database, client, fake, hold_back=NO_HOLD_BACK, minimum=amounts_from("1.00"))
+    acts = PayoutScheduleActivities(
+        database, client, fake, risk or made_risk(enforced=False), hold_back=NO_HOLD_BACK, minimum=amounts_from("1.00")
+    )
     await ActivityEnvironment().run(acts.pay, DuePage(now=datetime.now(UTC), limit=500))
 
 
@@ -79,6 +84,27 @@ async def test_bank_account_in_an_unsupported_currency_does_not_stop_other_payou
     refused = await row_of(abroad)
     assert (refused.last_payout_id, refused.last_refusal) == (None, "payout.currency_unsupported")
     assert refused.next_on == refused.last_on
+
+
+async def test_scheduled_payout_in_review_is_tried_again_until_its_case_is_released(database: Database) -> None:
+    world, risk = await due(database), made_risk()
+    await set_rule(database, "scheduled_payout", "amount == 1000", Outcome.REVIEW, Point.PAYOUT)
+    try:
+        for _ in "12":
+            await pay(database, FakePayouts(), risk)
+            row = await row_of(world)
+            assert (row.last_payout_id, row.last_refusal, row.next_on) == (None, "risk.in_review", row.last_on)
+    finally:
+        await set_rule(database, "scheduled_payout", "false", Outcome.REVIEW, Point.PAYOUT)
+    async with database.platform() as session:
+        query = "SELECT case_id FROM risk_decisions WHERE org_id = :org_id AND point = 'payout'"
+        [case_id] = await session.scalars(text(query), {"org_id": world.org})
+        released = (
+            "UPDATE risk_cases SET status = 'closed', state = state || '{\"result\": \"release\"}' WHERE id = :id"
+        )
+        await session.execute(text(released), {"id": case_id})
+    await pay(database, FakePayouts(), risk)
+    assert (await row_of(world)).last_payout_id is not None
 
 
 async def test_each_currency_has_one_payout_a_day(database: Database) -> None:
@@ -178,10 +204,10 @@ async def test_failed_payout_does_not_stop_others_and_alerts_operators_once_a_mo
     broken, honest = await due(database), await due(database)
     pay_out = service.pay_out
 
-    async def fail(session: Any, org_id: str, **options: Any) -> Any:
+    async def fail(session: Any, risk: Any, org_id: str, **options: Any) -> Any:
         if org_id == broken.org:
             raise RuntimeError("by the test")
-        return await pay_out(session, org_id, **options)
+        return await pay_out(session, risk, org_id, **options)
 
     monkeypatch.setattr(service, "pay_out", fail)
     for _ in range(2):

@@ -60,6 +60,7 @@ from services.payouts.payable import shares_of
 from tests.activities.test_disputed_credits import pay_rest
 from tests.api.paying import NOW, Written
 from tests.conftest import DatabaseUrls
+from tests.repositories.test_risk_decisions import made_risk
 from tests.support import mirrored_bills
 from tests.support.documents import SELLER, selling as selling_by
 from tests.support.payouts import FakePayouts
@@ -597,7 +598,7 @@ async def told_of_reversal(world: World, payout: Payout, *refs: str) -> list[str
     async with world.database.platform() as session:
         connection = await driver_connection(session)
         await provider_event.store(connection, "fake", event, "received", handled=False)
-    acts = CreatorActivities(world.database, world.fake, hold=timedelta(hours=72))
+    acts = CreatorActivities(world.database, world.fake, made_risk(enforced=False), hold=timedelta(hours=72))
     heard = ProviderEventInput(provider="fake", event_id=event.event_id)
     assert (await ActivityEnvironment().run(acts.refresh_creator, heard)).outcome == "handled"
     found = select(Alert.detail).where(Alert.kind == "payout.reversed_elsewhere", Alert.subject == payout.payout_id)

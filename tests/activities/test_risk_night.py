@@ -33,6 +33,7 @@ from models.reputation.reputation import (
 from models.risk.decision import RiskCounter, RiskDecision, RiskLink
 from models.tenants.api_key import ApiKey
 from models.tenants.organization import Organization
+from repositories.reputation.organization_trait import share_an_owner
 from runtime.database import Database, plain_url
 from tests.support.risk_rows import connect, id_at, put
 
@@ -88,7 +89,7 @@ class World:
 
     async def detect(self, detector: str, now: datetime = NOW) -> DetectFraudResult:
         work = RiskNightActivities(self.database, CreditPrice(price=Decimal("0.10"), currency="USD"))
-        return await ActivityEnvironment().run(work.detect, DetectFraud(detector=detector, now=now))
+        return await ActivityEnvironment().run(work.detect, DetectFraud(kind=detector, now=now))
 
     async def sweep(self, now: datetime) -> DetectFraudResult:
         work = RiskNightActivities(self.database, CreditPrice(price=Decimal("0.10"), currency="USD"))
@@ -132,6 +133,10 @@ async def test_organizations_of_one_owner_are_one_rater_and_one_case(world: Worl
     assert rows == [(each, "cluster:org_a", 4) for each in ("org_a", "org_b", "org_c", "org_neighbour")]
     excluded = "SELECT reputation_excluded('org_a', '{}', '{{*}}')"
     assert await world.read(excluded.format("org_c")) == [("related",)]
+    # They may trade with each other, unlike those that share a card.
+    async with world.database.platform() as session:
+        shared = [await share_an_owner(session, one, "org_c", ["*"]) for one in ("org_a", "org_b")]
+    assert shared == [False, True]
     # An office's address says nothing of who owns.
     assert await world.read("SELECT reputation_excluded('org_c', 'org_neighbour', '{*}')") == [(None,)]
 

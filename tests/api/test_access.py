@@ -247,6 +247,7 @@ ASKED: dict[tuple[str, str], tuple[Permission, dict[str, Any] | None]] = {
     ("GET", f"/pricing/rules/prl_{NOBODY}"): (Permission.INSPECT, None),
     ("PUT", f"/pricing/rules/prl_{NOBODY}"): (Permission.OPERATE, RULE),
     ("DELETE", f"/pricing/rules/prl_{NOBODY}"): (Permission.OPERATE, None),
+    ("GET", "/risk/models"): (Permission.RISK_READ, None),
     ("GET", "/risk/rules"): (Permission.RISK_READ, None),
     ("POST", "/risk/rules"): (Permission.RISK_RULES, {"name": "a", **RISK_RULE}),
     ("GET", "/risk/rules/some_rule"): (Permission.RISK_READ, None),

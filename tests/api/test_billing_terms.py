@@ -6,8 +6,11 @@ from typing import Any
 
 import pytest
 
+from domain.risk.case import HoldKind, NewHold
+from repositories.risk import case as cases
 from repositories.usage import usage, usage_bill
 from runtime.database import Database
+from runtime.identity import new_id
 from tests.api.conftest import Caller, Tenant, good, new_key, refused
 from tests.api.invoicing import issue
 from tests.api.metering import event, import_prices, send, statuses
@@ -141,7 +144,7 @@ async def test_usage_after_sealing_goes_to_the_next_bill(debtor: Tenant, databas
 
 
 async def test_limit_on_unpaid_usage_refuses_requests_but_no_reports(
-    debtor: Tenant, operator: Caller, monkeypatch: pytest.MonkeyPatch
+    debtor: Tenant, database: Database, operator: Caller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("api.unpaid.CACHE_SECONDS", 0)
     await agree(operator, debtor, unpaid_limit="1.00")
@@ -173,6 +176,14 @@ async def test_limit_on_unpaid_usage_refuses_requests_but_no_reports(
     assert statuses(await send(debtor.owner, call(5))) == ["accepted"]
     agreed = await agree(operator, debtor, unpaid_limit="5.00")
     assert agreed["next"]["unpaid_limit"] == "5.00"
+    good(await ask(new_key()), 201)
+    case_id, now = new_id(cases.PREFIX), datetime.now(UTC)
+    async with database.platform() as session:
+        hold = NewHold(kind=HoldKind.PREPAY, subject=debtor.org_id, org_id=debtor.org_id)
+        await cases.hold(session, case_id, [hold], now)
+    assert refused(await ask(new_key()), 422, "usage.unpaid_limit")["limit"] == "0.00"
+    async with database.platform() as session:
+        await cases.end_holds(session, case_id, now)
     good(await ask(new_key()), 201)
 
 

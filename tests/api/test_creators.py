@@ -107,7 +107,7 @@ class Bureau:
         found = await inbox.dispatch(asked_of)
         if found.outcome != "creator":
             return found.outcome
-        acts = CreatorActivities(self.deps.database, self.payouts, hold=HOLD)
+        acts = CreatorActivities(self.deps.database, self.payouts, self.deps.risk, hold=HOLD)
         asked = ProviderEventInput(provider="stripe", event_id=event.event_id)
         return str((await ActivityEnvironment().run(acts.refresh_creator, asked)).outcome)
 

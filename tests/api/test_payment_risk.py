@@ -10,9 +10,11 @@ import pytest
 from sqlalchemy import text
 
 from domain.risk.act import Outcome, Point
+from models.risk.decision import RiskCluster
 from models.risk.rule import RiskRule
 from runtime.database import Database
 from runtime.identity import new_id
+from tests.api import escrowing
 from tests.api.conftest import Caller, NewTenant, Tenant, new_key, refused
 from tests.api.paying import Written, intents, paying_app
 
@@ -87,12 +89,31 @@ async def test_challenge_asks_for_authentication_at_stripe_alone(payer: Tenant, 
     ]
 
 
+async def test_payment_that_funds_an_escrow_is_also_decided_as_its_funding(
+    payer: Tenant, new_tenant: NewTenant, database: Database, operator: Caller
+) -> None:
+    studio = await new_tenant("owner")
+    terms = {"price": "60.00", "currency": "USD"}
+    escrow_id = await escrowing.escrow_between(operator, database, payer, studio, at=datetime.now(UTC), **terms)
+    body = {"provider": "stripe", "purpose": "escrow", "escrow_id": escrow_id}
+    await requested(payer.owner, body)
+    [_, (_, _, payment_id, _)] = found = await decisions_of(database, payer.org_id)
+    assert [row[:3] for row in found] == [("fund", "allow", escrow_id), ("payment", "allow", payment_id)]
+    async with database.platform() as session:
+        for each in (payer, studio):
+            at = datetime.now(UTC)
+            session.add(RiskCluster(org_id=each.org_id, cluster=payer.org_id, organizations=2, seen_at=at))
+    other = await escrowing.escrow_between(operator, database, payer, studio, at=datetime.now(UTC), **terms)
+    refused(await payer.owner.post("/payments", {**body, "escrow_id": other}, key=new_key()), 202, "risk.in_review")
+    assert len(await intents(database, payer.org_id)) == 1
+
+
 async def test_repeated_request_is_decided_once(payer: Tenant, database: Database) -> None:
     key, body = new_key(), wanted(None) | {"purpose": "balance", "payment_method": "pm_1", "off_session": True}
     await requested(payer.owner, body, key)
     await requested(payer.owner, body, key)
     [made] = await intents(database, payer.org_id)
-    assert await decisions_of(database, payer.org_id) == [("payment", "allow", made["payment_id"], "off_session")]
+    assert await decisions_of(database, payer.org_id) == [("topup", "allow", made["payment_id"], "off_session")]
 
 
 async def test_blocked_request_gets_the_same_refusal_again_and_stores_nothing(

@@ -11,7 +11,10 @@ from sqlalchemy import text
 
 from domain.common.ids import escrow_id_of
 from domain.common.money import parse_amount
+from domain.risk.case import HoldKind, NewHold
+from repositories.risk import case as cases
 from runtime.database import Database
+from runtime.identity import new_id
 from tests.api.conftest import Caller, NewTenant, Tenant, forget, good, new_key, refused
 from tests.api.metering import event, send, statuses
 from tests.api.related import share
@@ -411,7 +414,9 @@ async def test_rule_that_has_expired_keeps_its_priority_from_no_other(shop: Shop
     refused(await shop.operator.ask("PUT", f"/pricing/rules/{sale['id']}", json=body), 422, "pricing.overlap")
 
 
-async def test_score_of_the_seller_raises_the_price(shop: Shop, client: Tenant, database: Database) -> None:
+async def test_score_of_the_seller_raises_the_price_unless_a_case_holds_it(
+    shop: Shop, client: Tenant, database: Database
+) -> None:
     await shop.add(type="reputation", whose="seller", multiplier="1.20")
     assert (await shop.price(client.owner))["adjusted_price"] == "10.00"
     async with database.platform() as session:
@@ -427,6 +432,10 @@ async def test_score_of_the_seller_raises_the_price(shop: Shop, client: Tenant, 
         "11.00",
         "The seller's score is at least 8.0 from 12 units of evidence",
     )
+    hold = NewHold(kind=HoldKind.SCORE, subject=shop.agent_id, org_id=shop.seller.org_id)
+    async with database.platform() as session:
+        await cases.hold(session, new_id(cases.PREFIX), [hold], datetime.now(UTC))
+    assert (await shop.price(client.owner))["adjusted_price"] == "10.00"
 
 
 async def trust(

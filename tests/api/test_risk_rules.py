@@ -20,7 +20,7 @@ from repositories.risk import rule as stored
 from runtime.database import Database
 from runtime.identity import new_id
 from services.risk import backtest, rule as rules
-from tests.api.conftest import NUMBERS, Caller, Tenant, good, new_key, refused
+from tests.api.conftest import NUMBERS, Caller, good, new_key, refused
 from tests.support.cases import for_each
 
 pytestmark = pytest.mark.db
@@ -122,19 +122,10 @@ async def test_name_of_another_rule_or_a_default_is_refused(operator: Caller) ->
     refused(await activated(operator, "no-such-rule", "on", 1), 404, "not_found")
 
 
-@for_each(
-    "expression, position",
-    [
-        ("amuont > 1", 1),
-        ("amount > 1 &&", 14),
-        ("amount + 1", 1),
-        ("amount > 1" + " " * 1_000, 1),
-    ],
-)
-async def test_expression_is_refused_with_its_position(expression: str, position: int, operator: Caller) -> None:
-    answer = await operator.post("/risk/rules", {"name": f"rule-{next(NUMBERS)}", **body(expression)})
+async def test_expression_is_refused_with_its_position(operator: Caller) -> None:
+    answer = await operator.post("/risk/rules", {"name": f"rule-{next(NUMBERS)}", **body("amount > 1 && amuont > 1")})
     problem = refused(answer, 422, "risk.rule_invalid")
-    assert (problem["field"], problem["position"]) == ("expression", position)
+    assert (problem["field"], problem["position"]) == ("expression", 15)
 
 
 @for_each(
@@ -268,7 +259,3 @@ async def test_backtest_of_a_bad_range_or_expression_is_refused(
 async def test_version_that_does_not_exist_cannot_be_tested(operator: Caller) -> None:
     asked = {"from": "2025-01-01T00:00:00Z", "to": "2025-01-02T00:00:00Z", "version": 9}
     refused(await operator.post(f"/risk/rules/{await made(operator)}/backtest", asked), 404, "not_found")
-
-
-async def test_organization_reads_no_rule(tenant: Tenant) -> None:
-    refused(await tenant.owner.get("/risk/rules"), 403, "auth.forbidden")

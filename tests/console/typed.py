@@ -66,7 +66,12 @@ class Made:
         return {"organization": good(await self.operator.post("/organizations", name), 201)["id"]}
 
 
-_RISK_RULE = {"name": "rule_#", "sentence": "Many", "points": "payment", "expression": "address_declined_1h > 9"}
+_RISK_RULE: dict[str, Any] = {
+    "name": "rule_#",
+    "sentence": "Many",
+    "points": "payment",
+    "expression": "address_declined_1h > 9",
+}
 _NEXT_MONTH = (datetime.now(UTC) + timedelta(days=30)).date().isoformat()
 Make = Callable[[Made], Awaitable[dict[str, str]]]
 

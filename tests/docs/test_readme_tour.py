@@ -104,6 +104,14 @@ RECIPES = {
     ],
     "grant-credits": ['"kind": "credit.grant",', '"action": "credits.grant",'],
     "give-an-auditor-access": ["api_key.create", "200", "401 auth.invalid"],
+    "add-a-risk-rule": [
+        "shadow 1",
+        "422 risk.rule_invalid",
+        "large_and_new challenge",
+        "large_and_new",
+        "403 approval.required",
+        "off 2",
+    ],
     "close-a-month": ["CREDIT ", "balance Liabilities:Customers:Credits", '"*JournalNo","*JournalDate","*AccountName"'],
     "take-a-card-payment": ["requires_action", "declined   requires_action  generic_decline", "received   succeeded"],
     "top-up-credits": [

@@ -8,10 +8,9 @@ import pytest
 from hypothesis import given, strategies as st
 
 from domain.common.errors import Invalid
-from domain.risk.act import EntityKind, Label, Outcome, Point, written
+from domain.risk.act import EntityKind, Outcome, Point, written
 from domain.risk.backtest import Backtest, Decided
 from domain.risk.facts import FACTS, value_of
-from domain.risk.reasons import Reason, reason_class
 from domain.risk.rule import (
     DEFAULTS,
     MAX_BYTES,
@@ -146,11 +145,6 @@ def test_rules_of_another_point_do_not_decide():
     assert outcome(moved) == ("allow", None)
 
 
-def test_lower_priority_decides_before_the_name():
-    rules = [rule(Outcome.BLOCK, "a", priority=2), rule(Outcome.BLOCK, "z", priority=1), rule(Outcome.BLOCK, "y")]
-    assert outcome(*rules) == ("block", "y")
-
-
 def test_rule_that_cannot_be_computed_does_not_match():
     assert outcome(rule(Outcome.BLOCK, expression="amount / linked > 1")) == ("allow", None)
 
@@ -201,27 +195,6 @@ def decided(number: int, outcome: Outcome = Outcome.ALLOW, rule: str | None = No
     return Decided(decision_id=f"rsd_{number:04}", outcome=outcome, rule=rule, facts={"amount": number}, **given)
 
 
-def test_backtest_counts_what_would_have_had_another_outcome():
-    found = Backtest(rule(Outcome.REVIEW, "mine", "amount >= 10"))
-    found.add(decided(number) for number in range(10))
-    found.add(
-        [
-            decided(10),
-            decided(11, label=Label.FRAUD),
-            decided(12, label=Label.LEGITIMATE, currency="EUR"),
-            decided(13, Outcome.BLOCK, "other"),
-            decided(14, Outcome.ALLOW, "allow_list"),
-            decided(15, Outcome.ALLOW, "unavailable"),
-            decided(16, Outcome.CHALLENGE, "other", org_id=None),
-        ]
-    )
-    assert (found.decisions, found.matching, found.changed) == (17, 6, 4)
-    assert (found.newly_stopped, found.newly_allowed) == (4, 0)
-    assert found.most_affected() == [("org_0", 1), ("org_1", 1), ("org_2", 1)]
-    assert (found.value_minor, found.labels) == ({"USD": 300, "EUR": 100}, {Label.FRAUD: 1, Label.LEGITIMATE: 1})
-    assert found.samples == ["rsd_0016", "rsd_0012", "rsd_0011", "rsd_0010"]
-
-
 @for_each("changed, of, organizations, is_large", [(1, 100, 1, False), (2, 100, 1, True), (11, 5_000, 11, True)])
 def test_effect_is_large_above_a_share_or_a_number_of_organizations(
     changed: int, of: int, organizations: int, is_large: bool
@@ -264,8 +237,3 @@ def test_entity_of_another_form_is_refused(kind: EntityKind, value: str):
     with pytest.raises(Invalid) as refusal:
         written(kind, value, "value")
     assert refusal.value.extra == {"field": "value"}
-
-
-def test_every_point_has_a_class_of_reason():
-    assert reason_class(Point.FUND, "related_parties") is Reason.RELATED_PARTIES
-    assert Reason.OTHER not in {reason_class(point, rule) for point in Point for rule in (None, "block_list")}

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from domain.risk.act import Point
-from domain.risk.training import LabelledAct, ModelStatus, average_precision_e4, judge, label_of, split_at
+from domain.risk.training import LabelledAct, ModelStatus, judge, label_of, split_at
 from services.risk.training import features_in, train
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
@@ -79,14 +79,6 @@ def test_model_that_stops_newcomers_more_than_twice_as_often_is_retired(stopped,
     judged = judge(acts(60, 1_000, newcomers=250), [950] * 60 + legitimate, None)
     assert judged.status is status
     assert judged.figures["newcomers"]["false_positives_e4"] == stopped * 40
-
-
-def test_average_precision_takes_equal_scores_together():
-    ranked = acts(2, 2)
-    assert average_precision_e4(ranked, [9, 8, 7, 6]) == 10_000
-    assert average_precision_e4(ranked, [5, 5, 5, 5]) == 5_000
-    # Precision 1 for the first half of the frauds, and 2/3 for the other.
-    assert average_precision_e4(ranked, [9, 7, 8, 6]) == 8_333
 
 
 def world(facts_of: Callable[[random.Random, bool], Facts]) -> list[str]:

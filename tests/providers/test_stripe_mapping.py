@@ -334,7 +334,7 @@ class TestSnapshots:
     def test_payment_has_the_fingerprint_of_its_method(self, details: Any, expected: tuple[str, ...]):
         paid = charge(payment_method_details=details).to_dict()
         assert intent_snapshot(intent(latest_charge=paid)).methods == expected
-        assert intent_snapshot(intent(status="processing", latest_charge=paid)).methods == ()
+        assert intent_snapshot(intent(status="requires_payment_method", latest_charge=paid)).methods == expected
 
     @pytest.mark.parametrize("status", ["requires_payment_method", "canceled"])
     def test_a_single_attempt_that_was_declined_has_failed_also_when_it_was_cancelled_since(self, status: str):

@@ -190,10 +190,10 @@ async def test_instruments_are_linked_also_if_they_were_declined(books, database
             methods=("card:fp_tried",),
         )
 
-        async def retrieve(_: str, seen: Snapshot = seen) -> Snapshot:
+        async def retrieve(ref: str, seen: Snapshot = seen) -> Snapshot:
             return seen
 
-        fake.retrieve = retrieve  # type: ignore[assignment, method-assign]
+        fake.retrieve = retrieve  # type: ignore[method-assign]
         terms = replace(TERMS, payment_id="pay_link", org_id=org_id, provider="fake")
         asking = ProviderActivities(database, Providers({"fake": fake}), trait_key=KEY, risk_key=b"a key of the tests")
         await asking.retrieve(ProviderRequest(terms=terms, key="k", ref=org_id))

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import select
 
 from domain.common.access import Actor, Role
-from domain.risk.act import Act, Outcome, Point, Verdict
+from domain.risk.act import Outcome, Point, RiskAct, StoredDecision
 from domain.risk.case import CaseKind, HoldKind, NewHold
 from models.risk.case import RiskCase, RiskHold
 from runtime.database import Database
@@ -26,9 +26,9 @@ async def test_acts_and_findings_at_once_open_one_case_of_each_kind_and_group(da
     async def act() -> str:
         actor = Actor(principal="owner", role=Role.OWNER, org_id=org_id)
         ids = {"subject": new_id("po"), "command_id": new_id("cmd")}
-        verdict = Verdict(decision_id=new_id("rsd"), outcome=Outcome.HOLD_BACK, at=NOW, rule="a_rule")
+        verdict = StoredDecision(decision_id=new_id("rsd"), outcome=Outcome.HOLD_BACK, at=NOW, rule="a_rule")
         async with database.platform() as session:
-            made = Act(actor=actor, org_id=org_id, point=Point.PAYOUT, **ids)
+            made = RiskAct(actor=actor, org_id=org_id, point=Point.PAYOUT, **ids)
             return await service.open_for(session, made, verdict, 100)
 
     async def finding() -> str:

@@ -11,10 +11,11 @@ from sqlalchemy import text
 
 from domain.common.access import Actor, Role
 from domain.common.credits import CreditPrice
-from domain.common.errors import RiskBlocked, RiskInReview
+from domain.common.errors import RiskBlocked, RiskBusy, RiskInReview
 from domain.common.money import amounts_from
-from domain.risk.act import Act, EntityKind, Outcome, Point
-from domain.risk.policy import RiskSettings
+from domain.risk.act import EntityKind, Outcome, Point, RiskAct
+from domain.risk.settings import RiskSettings
+from models.risk.model import RiskModel
 from models.risk.rule import RiskRule
 from providers.expressions import compile_rule
 from runtime.database import Database
@@ -38,11 +39,11 @@ def made_risk(**changes: Any) -> Risk:
     return Risk(replace(SETTINGS, **changes), compile_rule)
 
 
-def payment(org_id: str, address: str | None = None, **changes: Any) -> Act:
+def payment(org_id: str, address: str | None = None, **changes: Any) -> RiskAct:
     actor = Actor(principal="buyer", role=Role.OWNER, org_id=org_id, address=address)
     given: dict[str, Any] = {"amount_minor": 1_000, "currency": "USD", "provider": "stripe", **changes}
     given.setdefault("point", Point.PAYMENT)
-    return Act(actor=actor, org_id=org_id, subject=new_id("pay"), command_id=new_id("cmd"), **given)
+    return RiskAct(actor=actor, org_id=org_id, subject=new_id("pay"), command_id=new_id("cmd"), **given)
 
 
 async def set_rule(database: Database, name: str, expression: str, action: Outcome, *points: Point) -> None:
@@ -65,7 +66,7 @@ async def set_rule(database: Database, name: str, expression: str, action: Outco
         )
 
 
-async def outcome(database: Database, risk: Risk, act: Act, now: datetime = NOW) -> Outcome:
+async def outcome(database: Database, risk: Risk, act: RiskAct, now: datetime = NOW) -> Outcome:
     async with database.platform() as session:
         return (await risk.decide(session, act, now)).outcome
 
@@ -163,3 +164,30 @@ async def test_instruments_and_their_organizations_are_counted(database: Databas
         )
     assert rows[act.command_id]["instruments_1h"] == 3
     assert rows[other.command_id]["instrument_organizations_1d"] == 2
+
+
+async def test_score_of_the_champion_is_a_fact_of_rules(fresh_database: Database) -> None:
+    tree = {"feature": [0, -1, -1], "threshold": [500.0, 0, 0], "left": [1, -1, -1], "right": [2, -1, -1]}
+    document = {"features": [["amount", ""]], "trees": [{**tree, "value": [0, -3.0, 3.0]}], "base": 0.0}
+    async with fresh_database.platform() as session:
+        session.add(RiskModel(version=1, status="champion", document=document, report={}, created_at=NOW))
+    await set_rule(fresh_database, "likely_fraud", "model_score > 9000", Outcome.BLOCK)
+    risk, org_id = made_risk(), new_id("org")
+    found = [await outcome(fresh_database, risk, payment(org_id, amount_minor=amount)) for amount in (400, 600)]
+    assert found == [Outcome.ALLOW, Outcome.BLOCK]
+
+
+async def test_act_that_waits_for_acts_at_once_is_refused_and_not_allowed(database: Database) -> None:
+    risk, org_id = made_risk(within=timedelta(milliseconds=30)), new_id("org")
+    patient = made_risk()
+    async with database.platform() as first:
+        await patient.decide(first, payment(org_id), NOW)
+        with pytest.raises(RiskBusy):
+            async with database.platform() as session:
+                await risk.decide(session, payment(org_id), NOW)
+
+
+async def test_rule_whose_fact_is_gone_stops_no_act(database: Database) -> None:
+    await set_rule(database, "outdated", "shoe_size > 3", Outcome.BLOCK)
+    assert await outcome(database, made_risk(), payment(new_id("org"))) is Outcome.ALLOW
+    await set_rule(database, "outdated", "false", Outcome.BLOCK)

@@ -1,4 +1,4 @@
-"""What follows from acts is counted once, for the entities of the act, at a cost that does not grow with history."""
+"""Results of acts are counted once, for the entities of the act, at a cost that does not grow with history."""
 
 import json
 from contextlib import suppress
@@ -12,7 +12,7 @@ from sqlalchemy.exc import DBAPIError
 
 from domain.messages.events import Event
 from domain.messages.events.catalogue import CATALOGUE
-from domain.risk.act import Act, EntityKind, Point, entity
+from domain.risk.act import EntityKind, Point, RiskAct, entity
 from repositories.common.listing import first_id
 from repositories.messages import event as events
 from repositories.risk import decision as decisions, outcome
@@ -34,7 +34,7 @@ def fact(kind: str, org_id: str, subject: str, **data: Any) -> Event:
     return Event(kind, org_id, subject, {**CATALOGUE[kind].example, **data}, LATER)
 
 
-async def decided(database: Database, act: Act) -> Act:
+async def decided(database: Database, act: RiskAct) -> RiskAct:
     async with database.platform() as session:
         await made_risk().decide(session, act, NOW)
     return act

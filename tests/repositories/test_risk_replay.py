@@ -1,6 +1,7 @@
 """Decisions against fraud made again from what they stored: facts, lists and the versions of rules of their time."""
 
 import random
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
@@ -10,11 +11,12 @@ from sqlalchemy import select
 from domain.common.access import Actor, Role
 from domain.common.credits import CreditPrice
 from domain.common.money import amounts_from
-from domain.risk.act import Act, EntityKind, Outcome, Point
-from domain.risk.policy import RiskSettings
+from domain.risk.act import EntityKind, Outcome, Point, RiskAct
 from domain.risk.rule import ALLOW_LIST, BLOCK_LIST, DEFAULTS, ListName, Mode, Rule, compiled, decide
+from domain.risk.settings import RiskSettings
 from domain.tenants.metadata import Precondition
 from models.risk.decision import RiskDecision
+from models.risk.model import RiskModel
 from models.risk.rule import RiskRule
 from providers.expressions import compile_rule
 from repositories.risk import rule as stored_rules
@@ -60,11 +62,11 @@ def drawn_rule(chance: random.Random, name: str) -> Rule:
     )
 
 
-def drawn_act(chance: random.Random, orgs: list[str]) -> Act:
+def drawn_act(chance: random.Random, orgs: list[str]) -> RiskAct:
     org_id = chance.choice(orgs)
     device = chance.choice([None, "device-1", "device-2"])
     address = chance.choice(["8.8.4.4", "9.9.9.9", "10.0.0.1"])
-    return Act(
+    return RiskAct(
         point=chance.choice([Point.PAYMENT, Point.TOPUP, Point.FUND]),
         actor=Actor(principal="buyer", role=Role.OWNER, org_id=org_id, address=address, device=device),
         org_id=org_id,
@@ -146,3 +148,21 @@ async def test_stored_decisions_are_made_again_from_their_facts_and_the_rules_of
         again[row.id] = (decision.outcome.value, decision.rule, decision.version, dict(decision.shadow))
     assert again == {row.id: (row.outcome, row.rule, row.rule_version, row.shadow) for row in stored}
     assert len({row.outcome for row in stored}) > 1
+
+
+async def test_score_of_the_stored_champion_is_a_fact_of_its_rules(fresh_database: Database) -> None:
+    tree = {"feature": [0, -1, -1], "threshold": [5_000.0, 0.0, 0.0], "left": [1, -1, -1], "right": [2, -1, -1]}
+    document = {"features": [["amount", ""]], "base": 0.0, "trees": [{**tree, "value": [0.0, -3.0, 3.0]}]}
+    async with fresh_database.platform() as session:
+        session.add(RiskModel(version=1, status="champion", document=document, report={}, created_at=START))
+        rule = replace(drawn_rule(random.Random(1), "scored"), expression="model_score > 9000", action=Outcome.BLOCK)
+        rule = replace(rule, points=frozenset({Point.PAYMENT}))
+        await rules.create(session, OPERATOR, rule, compiler=compile_rule, command_id=new_id("cmd"), now=START)
+        await rules.activate(session, OPERATOR, "scored", Mode.ON, 1, command_id=new_id("cmd"), now=START)
+    risk, found = Risk(SETTINGS, compile_rule), []
+    for amount in (1_000, 10_000):
+        act = replace(drawn_act(random.Random(1), [new_id("org")]), point=Point.PAYMENT, amount_minor=amount)
+        async with fresh_database.platform() as session:
+            verdict = await risk.decide(session, replace(act, command_id=new_id("cmd")), START)
+            found.append((verdict.outcome, verdict.rule))
+    assert found == [(Outcome.ALLOW, None), (Outcome.BLOCK, "scored")]

@@ -3,7 +3,7 @@
 import httpx2
 import pytest
 
-from bursar import ConnectionFailed, OutcomeUnknown, RateLimited, ServerError
+from bursar import APIError, ConnectionFailed, OutcomeUnknown, RateLimited, ServerError
 from bursar._calls import Attempts, Call, Options
 
 USE = Call("credits.use", "POST", "/use", keyed=True)
@@ -54,6 +54,16 @@ def test_retry_after_is_waited_for_and_a_longer_one_than_60_seconds_is_not() -> 
     with pytest.raises(RateLimited) as limited:
         call.after_answer(refused(429, **{"Retry-After": "3600"}))
     assert limited.value.retry_after == 3600
+
+
+def test_act_in_review_is_an_error_and_no_answer() -> None:
+    call, _ = attempts(USE)
+    problem = {"code": "risk.in_review", "status": 202, "case_id": "rca_1"}
+    in_review = httpx2.Response(202, headers={"Content-Type": "application/problem+json"}, json=problem)
+    with pytest.raises(APIError) as held:
+        call.after_answer(in_review)
+    assert (held.value.code, held.value.problem["case_id"]) == ("risk.in_review", "rca_1")
+    assert call.after_answer(httpx2.Response(202, json={"id": "pay_1"})) is None
 
 
 @pytest.mark.parametrize("status", [400, 402, 404, 409, 422])

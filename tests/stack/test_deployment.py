@@ -122,7 +122,7 @@ def test_image_holds_the_product_and_nothing_else() -> None:
     lines = [line.split()[1:-1] for line in read("Dockerfile").splitlines() if line.startswith("COPY ")]
     copied = {name for line in lines for name in line if not name.startswith("--") and not name.startswith("/")}
     roots = {"composition.py", "manage.py", "server.py", "worker.py"}
-    files = roots | {"requirements.lock", "alembic.ini", "docs/reference/errors.md"}
+    files = roots | {"requirements.lock", "requirements-risk.lock", "alembic.ini", "docs/reference/errors.md"}
     assert copied == product | {"migrations"} | files
     kept = {line[1:].removesuffix("/**") for line in read(".dockerignore").splitlines() if line.startswith("!")}
     assert kept == copied
@@ -133,7 +133,7 @@ def locked(path: str) -> set[str]:
     return set(re.findall(r"^([a-z0-9-]+)(?:\[[a-z,]+\])?==", read(path), re.MULTILINE))
 
 
-@pytest.mark.parametrize("path", ["requirements.lock", "requirements-dev.lock"])
+@pytest.mark.parametrize("path", ["requirements.lock", "requirements-risk.lock", "requirements-dev.lock"])
 def test_lock_pins_every_package_by_hash_and_names_no_address(path: str) -> None:
     entries = re.findall(r"^[^\s#].*(?:\n .*)*", read(path), re.MULTILINE)
     assert entries

@@ -33,7 +33,8 @@ async def test_killed_part_and_second_start_go_on_with_the_same_data(data_dir: P
     assert not started.is_running()
     again = Stack(data_dir, parts=("temporal",))
     assert len(stack.environment()["BURSAR_TRAIT_KEY"]) >= 16
-    assert again.environment()["BURSAR_TRAIT_KEY"] == stack.environment()["BURSAR_TRAIT_KEY"]
+    for name in ("BURSAR_TRAIT_KEY", "BURSAR_RISK_KEY"):
+        assert again.environment()[name] == stack.environment()[name]
     await again.start()
     client = await Client.connect(again.temporal.address)
     assert (await client.get_workflow_handle("kept").describe()).id == "kept"

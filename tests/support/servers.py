@@ -136,6 +136,8 @@ class TestServers:
             "BURSAR_ORGANIZATION_RATE_LIMIT": "1000000/minute",
             # A busy machine takes longer than the defaults.
             "BURSAR_CONSOLE_READ_TIMEOUT": "PT60S",
+            # The demo tells of decisions against fraud, which have no effect elsewhere.
+            **({"BURSAR_RISK_ENFORCED": "true"} if name == "demo" else {}),
             **dict.fromkeys(("BURSAR_COMMAND_TIMEOUT", "BURSAR_DATABASE_TIMEOUT"), "PT50S"),
             **dict.fromkeys((variable(port.name) for port in fields(Ports)), "0"),
         }

@@ -9,10 +9,12 @@ from contracts.escrow.escrow import SubmitEvidence
 from domain.common.access import Actor, Role
 from domain.common.errors import WrongState
 from domain.escrow.state import Milestone
+from domain.risk.case import HoldKind, NewHold
 from domain.tenants.organization import TimedExits
 from models.common.api_presence import ApiPresence
 from repositories.common.listing import ListFilter
 from repositories.messages import alert
+from repositories.risk import case as cases
 from runtime.identity import new_id
 from services.tenants import organization as organizations
 from tests.support.histories import replay, replay_and_keep
@@ -72,6 +74,23 @@ async def test_pitfall_24_a_release_waits_while_its_payee_is_suspended_and_an_op
     assert (await job.state()).status == "delivered"
     assert (await job.kinds())[3:] == ["review_extended"] * 2
     await becomes(organizations.resume)
+    await job.pass_time(days=1)
+    assert await job.end() == "released"
+    assert (await job.kinds())[3:] == ["review_extended", "review_extended", "review_expired"]
+    assert (await job.money())["payee"] == 47_500_000
+
+
+async def test_a_release_by_silence_waits_while_a_case_holds_the_escrow(award, stage):
+    job = await (await award()).delivered()
+    escrow_id, review_by = job.terms.escrow_id, (await job.state()).review_by
+    hold = NewHold(
+        kind=HoldKind.RELEASE, subject=escrow_id, org_id=job.terms.payee_org_id, lasts=timedelta(days=1, hours=12)
+    )
+    async with stage.database.platform() as session:
+        await cases.hold(session, new_id(cases.PREFIX), [hold], review_by)
+    await job.pass_time(days=4, hours=1)
+    assert (await job.state()).status == "delivered"
+    assert (await job.kinds())[3:] == ["review_extended"] * 2
     await job.pass_time(days=1)
     assert await job.end() == "released"
     assert (await job.kinds())[3:] == ["review_extended", "review_extended", "review_expired"]

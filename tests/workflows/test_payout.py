@@ -17,6 +17,7 @@ from domain.common.money import CREDIT
 from domain.payments.payment.event_types import handling_of
 from domain.payments.payment.snapshot import ProviderEvent
 from domain.payouts.payout.schedule import PayoutInterval, PayoutSchedule
+from domain.risk.case import HoldKind, NewHold
 from ledger.gateway import Ledger
 from models.messages.alert import Alert
 from providers.payments.base import OutcomeUnknown
@@ -24,6 +25,7 @@ from providers.payouts.base import NewTransfer
 from repositories.common.listing import ListFilter
 from repositories.payments import provider_event
 from repositories.payouts import payout as payouts, payout_schedule
+from repositories.risk import case as cases
 from runtime import reach
 from runtime.database import driver_connection
 from runtime.identity import new_id
@@ -99,6 +101,26 @@ async def test_payout_waits_for_funds_without_failing(stage):
     assert (await made.kinds())[-1] == "paid"
     # The provider would repeat its refusal under the first key.
     assert f"payout:{made.payout.payout_id}:transfer:1" not in stage.payouts.keys
+    await replay(await made.handle.fetch_history())
+
+
+async def test_payout_waits_while_a_case_holds_the_earnings_and_is_sent_afterwards(stage):
+    made = await taken_out(stage)
+    case_id, now = new_id(cases.PREFIX), datetime.now(UTC)
+    hold = NewHold(kind=HoldKind.EARNINGS, subject=made.payout.org_id, org_id=made.payout.org_id)
+    async with stage.database.platform() as session:
+        await cases.hold(session, case_id, [hold], now)
+    await made.begin()
+    while "held" not in await made.kinds():
+        await again()
+    [event] = [each for each in await made.timeline() if each.kind == "held"][:1]
+    assert event.details["case_id"] == case_id
+    assert (await made.state()).status == "requested"
+    assert made.payout.payout_id not in stage.payouts.sent
+    async with stage.database.platform() as session:
+        await cases.end_holds(session, case_id, now)
+    await stage.env.fast_forward(made.handle, timedelta(hours=1))
+    assert (await made.handle.result()).status == "paid"
     await replay(await made.handle.fetch_history())
 
 

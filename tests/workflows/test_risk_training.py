@@ -13,6 +13,7 @@ from temporalio.worker import Worker
 
 from activities.risk.training import RiskTrainingActivities
 from contracts.risk.training import TrainedModel, TrainModel
+from domain.risk.facts import FACTS
 from domain.risk.training import ModelStatus
 from providers import boosting
 from repositories.risk import model as models
@@ -73,7 +74,7 @@ async def test_weekly_training_makes_a_champion_that_scores_acts(
     found = await scores_of(database)
     assert found["score"]["version"] == trained.version
     assert found["score"]["score_e4"] == found["seen"] > 5_000
-    assert found["score"]["reasons"][0]["sentence"] == "Payouts of the organization before."
+    assert found["score"]["reasons"][0]["sentence"] == FACTS["payouts_before"].sentence
     # An attempt whose result was lost returns what it stored, and trains no other.
     run = history.events[0].workflow_execution_started_event_attributes.original_execution_run_id
     assert await work.train_model(TrainModel(run=run, now=datetime.now(UTC))) == trained

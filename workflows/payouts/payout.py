@@ -45,7 +45,7 @@ class PayoutWorkflow(BooksEntity[PayoutInput, Payout, Outcome, PayoutResult]):
     """Sends a payout that was taken from the earnings, and books its outcome.
 
     It is looked up at the provider before each attempt, because a lost run may have sent it. While it waits for the
-    platform's balance there, or its outcome is unknown, it is retried or looked up with growing pauses.
+    platform's balance there or for a case, or its outcome is unknown, it is retried or looked up with growing pauses.
 
     Messages:
         update `give_up`: an operator states that it was not sent. Update `catch_up`: the books are ahead. Signal
@@ -238,6 +238,8 @@ def _outcome_of(sending: Payout, answer: SentPayout | None, now: datetime) -> tu
     if answer.unknown:
         detail = None if answer.refused is None else answer.detail
         return rules.unanswered(sending, now, code=answer.refused, detail=detail), None
+    if answer.held_until is not None:
+        return rules.held(sending, now, until=answer.held_until, case_id=answer.detail or ""), None
     if answer.short:
         return rules.funds_short(sending, now), None
     if answer.transfer_ref is not None:

@@ -39,7 +39,7 @@ class RiskNightWorkflow:
         workflow.set_current_details(details(progress))
         return await workflow.execute_activity_method(
             RiskNightActivities.detect,
-            DetectFraud(detector=progress.detector, now=progress.now),
+            DetectFraud(kind=progress.detector, now=progress.now),
             **regular_activity(f"look for {progress.detector}", timeout=timedelta(hours=2), heartbeat=HEARTBEAT),
         )
 

@@ -12,11 +12,13 @@ from api.errors import errors
 from api.idempotency import MayRepeat
 from api.keyring import new_secret
 from api.lists import CREATED, Items, ListEndpoint, ListRequest, items_of
+from api.risk import RISKY
 from api.routing import Resource
 from api.v1.api_keys.schemas import ApiKeyCreate, ApiKeyCreated, ApiKeyRevoked, ApiKeyView
 from domain.common import errors as refusals
 from domain.common.access import PLATFORM_ROLES, Actor, Permission, Role, addable, refuse_by_link
 from domain.common.errors import Forbidden, Invalid, NotFound
+from domain.risk.act import Point, RiskAct
 from domain.tenants.token import hash_of, token_of
 from models.tenants.api_key import ApiKey
 from repositories.tenants import api_key as keys, organization as organizations
@@ -76,6 +78,7 @@ def _check(actor: Actor, body: ApiKeyCreate) -> None:
         refusals.EntitlementMissing,
         refusals.OrganizationClosed,
         refusals.AgentRetired,
+        *RISKY,
     ),
 )
 async def create_api_key(body: ApiKeyCreate, deps: DepsDep, actor: ActorDep, command: MayRepeat) -> Response:
@@ -91,9 +94,11 @@ async def create_api_key(body: ApiKeyCreate, deps: DepsDep, actor: ActorDep, com
     async with command, deps.database.platform() as session:
         org_id = _organization_for(actor, body)
         _check(actor, body)
-        secret = new_secret()
+        secret, key_id = new_secret(), new_id("key")
+        act = RiskAct(point=Point.KEY, actor=actor, org_id=actor.org_id, subject=key_id, command_id=command.command_id)
+        await deps.risk.require(session, act, datetime.now(UTC))
         key = ApiKey(
-            id=new_id("key"),
+            id=key_id,
             org_id=org_id,
             principal=body.principal,
             role=body.role.value,

@@ -11,10 +11,11 @@ from api.approvals import require_two_for_override
 from api.auth import ActorDep, permit, require
 from api.deps import Deps, DepsDep
 from api.errors import errors
-from api.idempotency import MayRepeat
+from api.idempotency import Command, MayRepeat
 from api.lists import AMOUNT, CREATED, Items, ListEndpoint, ListRequest, items_of
 from api.metadata import MetadataTarget, PreconditionDep, tagged, update
 from api.parties import read_parties
+from api.risk import RISKY
 from api.routing import Resource
 from api.tenancy import acting_organization, of_own_agent, refuse_other_agent, visible_organization
 from api.v1.contracts.bounds import outside_listing, require_within_floors
@@ -32,8 +33,10 @@ from domain.common import errors as refusals
 from domain.common.access import Actor, Permission, Role
 from domain.common.approval import ApprovalAction
 from domain.common.errors import Forbidden, Invalid, NotFound
+from domain.common.money import parse_amount
 from domain.escrow.contract import ContractStatus
 from domain.reputation.levels import CommissionSource, Ladder, Rank, commission_source
+from domain.risk.act import EntityKind, Point, RiskAct
 from domain.tenants.organization import STOPPED_ERRORS
 from models.escrow.contract import Contract
 from models.marketplace.pricing import PricingQuote
@@ -67,6 +70,7 @@ router = Resource(tags=["contracts"])
         refusals.ExternalIdTaken,
         refusals.ApprovalRequired,
         refusals.ApprovalSameOperator,
+        *RISKY,
     ),
 )
 async def create_contract(
@@ -91,6 +95,7 @@ async def create_contract(
             # Discounts of levels do not apply between organizations of the same owner.
             waives = bool(ladder.levels) and not await hires_own_agent(session, client_org_id, body.agent_id, exempt)
             await _require_there(session, signing_of(body, actor, client_org_id).org_ids)
+            await _decide(deps, session, actor, body, command)
         if agent is None and body.commission_bps is not None:
             given = {"agent_id", "title", "price", "currency", "quote_id", "commission_bps"}
             content = body.model_dump(mode="json", include=given, exclude_none=True)
@@ -142,6 +147,30 @@ async def _shown(
 ) -> ContractView:
     shown = (await read_parties(session, actor, [row.id], "ctr"))[row.id]
     return ContractView.of(row, shown if written is None else replace(shown, own=written), deps.settings)
+
+
+async def _decide(deps: Deps, session: AsyncSession, actor: Actor, body: ContractCreate, command: Command) -> None:
+    """Decide the award of a contract to an agent that the client can see. Operators' awards are not decided.
+
+    Raises:
+        RiskBlocked: the award is blocked; RiskInReview: a case holds it.
+    """
+    agent = (await agents.by_ids(session, [body.agent_id])).get(body.agent_id)
+    if agent is None or actor.org_id is None or (agent.visibility == "private" and agent.org_id != actor.org_id):
+        return
+    priced = body if body.quote_id else listed(body, agent)
+    act = RiskAct(
+        point=Point.AWARD,
+        actor=actor,
+        org_id=actor.org_id,
+        subject=agent.id,
+        command_id=command.command_id,
+        amount_minor=0 if priced.price is None else parse_amount(priced.price, priced.currency),
+        currency=priced.currency,
+        counterparty_org_id=agent.org_id,
+        seen={EntityKind.AGENT: agent.id},
+    )
+    await deps.risk.require(session, act, datetime.now(UTC))
 
 
 async def _require_there(session: AsyncSession, org_ids: Sequence[str]) -> None:

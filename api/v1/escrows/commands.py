@@ -19,9 +19,18 @@ from api.auth import ActorDep, permit
 from api.deps import Deps, DepsDep, TemporalDep
 from api.idempotency import Command
 from api.parties import is_shown_own
+from api.risk import decide_escrow
 from api.tenancy import refuse_other_agent
 from api.v1.escrows.schemas import EscrowView, view
-from contracts.escrow.escrow import CommandResult, EscrowCommand, EscrowInput, OpenEscrow, RefundEscrow, SubmitEvidence
+from contracts.escrow.escrow import (
+    CommandResult,
+    DeliverEscrow,
+    EscrowCommand,
+    EscrowInput,
+    OpenEscrow,
+    RefundEscrow,
+    SubmitEvidence,
+)
 from contracts.runs import escrow_run
 from domain.common.access import Actor, Permission
 from domain.common.errors import DomainError, EscrowOutOfStep, NotFound, Unavailable
@@ -226,6 +235,8 @@ class Sender:
             taken = await exhausted_limits(self.deps, self.actor, escrow, refund_minor=part, command_id=once.command_id)
             if update in taken:
                 raise taken[update]
+            artifacts = command.artifacts if isinstance(command, DeliverEscrow) else ()
+            await decide_escrow(self.deps, self.actor, escrow, update, once.command_id, artifacts)
             await send(self.deps, self.temporal, escrow, update.value, command)
             return once.answer(await read_current(self.deps, self.actor, escrow.terms.escrow_id))
 

@@ -4,6 +4,7 @@ from starlette.responses import Response
 
 from api.errors import errors
 from api.idempotency import MayRepeat, MovesMoney
+from api.risk import RISKY
 from api.routing import Resource
 from api.v1.escrows.commands import SenderDep, read_current
 from api.v1.escrows.schemas import (
@@ -38,8 +39,8 @@ from domain.escrow.state import Escrow, EscrowStatus, is_payer
 router = Resource(tags=["escrows"])
 
 _REFUSALS = errors(refusals.WrongState)
-_DELIVERING = errors(refusals.WrongState, refusals.EscrowMilestoneReleased, refusals.EscrowDeliveriesFull)
-_SCORING = errors(refusals.WrongState, refusals.EscrowDeliveryChanged, DeliveryRequired)
+_DELIVERING = errors(refusals.WrongState, refusals.EscrowMilestoneReleased, refusals.EscrowDeliveriesFull, *RISKY)
+_SCORING = errors(refusals.WrongState, refusals.EscrowDeliveryChanged, DeliveryRequired, *RISKY)
 _SIGNING = errors(
     Forbidden,
     refusals.EscrowNotASignatory,
@@ -48,6 +49,7 @@ _SIGNING = errors(
     DeliveryRequired,
     OperatorIssued,
     refusals.AlreadySigned,
+    *RISKY,
 )
 _HEARING = errors(refusals.WrongState, refusals.EscrowEvidenceClosed, refusals.EvidenceFull)
 _REFUNDING = errors(refusals.WrongState, refusals.EscrowRefundExceedsHeld, refusals.EscrowRefundsFull)

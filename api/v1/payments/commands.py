@@ -16,6 +16,7 @@ from temporalio.client import Client
 
 from api.deps import Deps
 from api.idempotency import Command
+from api.risk import decide_escrow
 from contracts.payments.payment import (
     ConfirmPayment,
     CreatePaymentCommand,
@@ -29,13 +30,15 @@ from domain.common import errors as refusals
 from domain.common.access import Actor
 from domain.common.errors import DomainError, NotFound, PaymentRefused, ProviderCallPending, Unavailable
 from domain.common.ids import is_id
+from domain.escrow.actions import EscrowAction
 from domain.payments.payment.fulfilment import fulfilment_due
 from domain.payments.payment.options import CREDITS, STRIPE
 from domain.payments.payment.purposes import rules_of
 from domain.payments.payment.state import AWAITING, Fulfilment, Payment, PaymentStatus
 from domain.payments.payment.terms import PaymentTerms
-from domain.risk.act import Act, Outcome, Point
+from domain.risk.act import Outcome, Point, RiskAct
 from domain.tenants.metadata import NO_METADATA, OwnMetadata
+from repositories.escrow import escrow as escrows
 from repositories.payments import payment as payments, payment_command as intents
 from repositories.tenants import metadata
 from runtime import reach
@@ -129,7 +132,13 @@ async def _decided(deps: Deps, actor: Actor, once: Command, made: PaymentTerms) 
 
     A challenge has an effect at Stripe only: other providers authenticate each payer, and credits need no payer.
     """
-    act = Act(
+    if made.purpose.escrow_id is not None:
+        async with deps.database.platform() as session:
+            row = await escrows.get(session, made.purpose.escrow_id)
+        assert row is not None
+        # Before the transaction of the payment: two decisions in one could wait for each other's counters in a circle.
+        await decide_escrow(deps, actor, escrows.state_of(row), EscrowAction.FUND, once.command_id)
+    act = RiskAct(
         point=Point.TOPUP if rules_of(made).is_top_up else Point.PAYMENT,
         actor=actor,
         org_id=made.org_id,
@@ -160,7 +169,7 @@ async def decide_refund(
     if actor.org_id is None:
         return
     terms = payment.terms
-    act = Act(
+    act = RiskAct(
         point=Point.REFUND,
         actor=actor,
         org_id=terms.org_id,

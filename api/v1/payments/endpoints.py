@@ -15,6 +15,7 @@ from api.errors import errors
 from api.idempotency import MayRepeat, MovesMoney
 from api.lists import AMOUNT, CREATED, Items, ListEndpoint, ListRequest, items_of
 from api.metadata import METADATA_FILTER, MetadataTarget, PreconditionDep, read_own, tagged, update, visible_metadata
+from api.risk import RISKY
 from api.routing import Resource
 from api.summaries import PaymentsSummary
 from api.tenancy import listed_organization
@@ -76,10 +77,9 @@ _COMMANDED = (
     refusals.ProviderNotAvailable,
     refusals.PaymentRefused,
 )
-DECIDED = (refusals.RiskBlocked, refusals.RiskInReview)
 CREATING = (
     PaymentDeclined,
-    *DECIDED,
+    *RISKY,
     refusals.RefusedByProvider,
     refusals.ProviderNotAvailable,
     refusals.TaxRefused,
@@ -108,7 +108,7 @@ _REFUNDING = errors(
     refusals.PaymentFulfilmentUnderWay,
     refusals.RefundExceeds,
     refusals.PaymentPartOfASlot,
-    *DECIDED,
+    *RISKY,
 )
 
 

@@ -19,6 +19,7 @@ from api.errors import errors
 from api.fields import OrganizationId
 from api.idempotency import MayRepeat, MovesMoney
 from api.lists import AMOUNT, CREATED, After, Items, ListEndpoint, ListRequest, items_of
+from api.risk import RISKY
 from api.routing import Resource
 from api.tenancy import acting_organization, known_organization, visible_agent
 from api.v1.creators.schemas import CreatorAccountView
@@ -40,7 +41,7 @@ from domain.common import errors as refusals
 from domain.common.access import Actor, Permission, refuse_by_link
 from domain.common.approval import ApprovalAction
 from domain.common.errors import DomainError, Invalid, NotFound
-from domain.common.ids import is_id
+from domain.common.ids import is_id, payout_id_of
 from domain.common.money import CREDIT, parse_amount
 from domain.payouts.creator import payable_to
 from domain.payouts.earnings import EarningsKind
@@ -59,7 +60,7 @@ from runtime import reach
 from runtime.database import driver_connection
 from runtime.reach import EntityClient
 from services.common.provider_errors import provider_errors
-from services.payouts import creator, earnings, payout as service, payout_schedule as schedules
+from services.payouts import check, creator, earnings, payout as service, payout_schedule as schedules
 from services.payouts.payable import shares_of, windows
 
 router = Resource(tags=["payouts"])
@@ -168,6 +169,7 @@ async def preview_payout(
         account = await creator_account.find(session, org_id)
         try:
             await organizations.refuse_stopped(session, org_id)
+            await check.refuse_held(session, org_id, now)
             asked = service.new_payout("", payable_to(account, now, hold), None, 0)
             there = available_by_currency(shares).get(asked.currency, 0)
             await service.refuse_debtor(Ledger(await driver_connection(session)), org_id)
@@ -183,7 +185,7 @@ async def preview_payout(
     "/billing/payouts",
     status_code=201,
     response_model=PayoutView,
-    responses=errors(NotFound, *_REFUSALS, *STOPPED_ERRORS, refusals.ProviderNotAvailable),
+    responses=errors(NotFound, *_REFUSALS, *STOPPED_ERRORS, *RISKY, refusals.ProviderNotAvailable),
 )
 async def create_payout(
     body: PayoutCreate, deps: DepsDep, *, actor: Actor = require(Permission.PAY_OUT), command: MovesMoney
@@ -199,9 +201,21 @@ async def create_payout(
         raise Invalid("currency is required with an amount.", extra={"field": "currency"})
     async with command:
         amount_minor = None if body.amount is None else parse_amount(body.amount, body.currency or "")
-        await _read_account(deps, org_id)
+        await _read_account(deps, actor, org_id)
         now = datetime.now(UTC)
         async with deps.database.platform() as session:
+            await check.decide(
+                session,
+                deps.risk,
+                actor,
+                org_id=org_id,
+                payout_id=payout_id_of(command.command_id),
+                currency=body.currency,
+                amount_minor=amount_minor,
+                hold_back=deps.settings.hold_back,
+                command_id=command.command_id,
+                now=now,
+            )
             made = await service.request(
                 session,
                 actor,
@@ -222,19 +236,21 @@ async def create_payout(
         return command.answer(view)
 
 
-async def _read_account(deps: Deps, org_id: str) -> None:
+async def _read_account(deps: Deps, actor: Actor, org_id: str) -> None:
     """Refresh the account from its provider: the event of a change may not have arrived."""
     async with deps.database.platform() as session:
         account = await creator_account.find(session, org_id)
     if account is not None and deps.providers.payouts is not None:
         with provider_errors():
-            await creator.refresh(
+            account = await creator.refresh(
                 deps.database,
                 deps.providers.payouts,
                 account.ref,
                 hold=deps.settings.payout_destination_hold,
                 asked_at=datetime.now(UTC),
             )
+        if account is not None:
+            await check.decide_account(deps.database, deps.risk, actor, account, datetime.now(UTC))
 
 
 @router.post(

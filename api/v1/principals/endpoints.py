@@ -15,6 +15,7 @@ from api.fields import PRINCIPAL, OrganizationId
 from api.idempotency import MovesMoney
 from api.limits import share_of
 from api.lists import Items, ListEndpoint, ListRequest, items_up_to
+from api.risk import RISKY
 from api.routing import Resource
 from api.tenancy import acting_organization, visible_organization
 from api.v1.principals.mailed import mailed_link, refuse_without_mail, send_now
@@ -22,6 +23,7 @@ from api.v1.principals.schemas import InvitationCreate, InvitationView, Principa
 from domain.common import errors as refusals
 from domain.common.access import PLATFORM_ROLES, Actor, Permission, Role
 from domain.common.errors import Forbidden, Invalid, NotFound, RateLimited
+from domain.risk.act import Point, RiskAct
 from domain.tenants.session import INVITATION_PERIOD, SIGN_IN_PERIOD, SIGN_IN_RESPONSE_TIME
 from models.tenants.api_key import ApiKey
 from repositories.tenants import organization as organizations, principal as principals, session as sessions
@@ -98,6 +100,7 @@ async def revoke_principal(
         refusals.InvitationExhausted,
         refusals.EntitlementMissing,
         refusals.OrganizationClosed,
+        *RISKY,
     ),
 )
 async def create_invitation(
@@ -132,7 +135,9 @@ async def create_invitation(
         )
         made_by = actor.qualified()
         link = mailed_link(deps, org_id=org_id, role=key.role, made_by=made_by, now=now, lasts=INVITATION_PERIOD)
+        act = RiskAct(point=Point.KEY, actor=actor, org_id=actor.org_id, subject=key.id, command_id=command.command_id)
         async with deps.database.platform() as session:
+            await deps.risk.require(session, act, now)
             row = await person.invite(session, actor, key, link, deps.settings.key_rules, now=now)
             made = InvitationView.of(row)
         await send_now(deps)

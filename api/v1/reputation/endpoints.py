@@ -18,6 +18,7 @@ from api.fields import AgentId, Day, SearchText
 from api.idempotency import MayRepeat, MovesMoney
 from api.lists import CREATED, After, Items, ListEndpoint, ListRequest, items_of, items_up_to
 from api.pagination import bad_cursor
+from api.risk import RISKY
 from api.routing import Resource
 from api.tenancy import known_organization
 from api.v1.reputation.schemas import (
@@ -49,8 +50,10 @@ from domain.reputation import boards, facts
 from domain.reputation.boards import Period
 from domain.reputation.evidence import Dimension
 from domain.reputation.facts import DimensionShare, FactKind
+from domain.risk.act import EntityKind, Point, RiskAct
 from domain.tenants.organization import STOPPED_ERRORS
 from models.reputation.reputation import ReputationFeedbackRow
+from repositories.escrow import contract as contracts
 from repositories.marketplace import agent as agents
 from repositories.reputation import reputation as store
 from repositories.reputation.reputation import AgentReputation, ReputationFact
@@ -262,6 +265,7 @@ async def get_peers(agent_id: str, deps: DepsDep, actor: ActorDep) -> Response:
         refusals.ReputationAlreadyGiven,
         refusals.ReputationWindowClosed,
         *STOPPED_ERRORS,
+        *RISKY,
     ),
 )
 async def give_feedback(
@@ -274,6 +278,18 @@ async def give_feedback(
 ) -> Response:
     """Rate the agent of a settled contract, as its client. This is possible once, within the feedback window."""
     async with command, deps.database.platform() as session:
+        contract, now = await contracts.find(session, body.contract_id), datetime.now(UTC)
+        if contract is not None and contract.org_id == actor.org_id:
+            act = RiskAct(
+                point=Point.FEEDBACK,
+                actor=actor,
+                org_id=actor.org_id,
+                subject=contract.id,
+                command_id=command.command_id,
+                counterparty_org_id=contract.payee_org_id,
+                seen={EntityKind.AGENT: contract.agent_id},
+            )
+            await deps.risk.require(session, act, now)
         row = await reputation.give_feedback(
             session,
             actor,
@@ -281,7 +297,7 @@ async def give_feedback(
             body.ratings,
             body.comment,
             command_id=command.command_id,
-            now=datetime.now(UTC),
+            now=now,
             window=deps.settings.feedback_window,
             policy=deps.settings.evidence_policy,
         )

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field, StringConstraints
 
-from api.fields import Exact, Note, Principal, RequestModel, ResponseModel, example
+from api.fields import Amount, Exact, Note, Principal, RequestModel, ResponseModel, example
 from contracts.risk.case import MAX_REASON
 from domain.common.access import Actor
 from domain.common.money import format_amount
@@ -97,6 +97,9 @@ class RiskCaseDecision(RequestModel):
 
     result: CaseResult = Field(description="`release`: legitimate, held acts may take place; `refuse`: fraud.")
     reason: _Reason = Field(description="For operators and the audit trail; the organization does not see it.")
+    value: Amount | None = Field(
+        default=None, description="The money at stake that you have seen; refused if acts have joined the case since."
+    )
     entries: list[RiskListEntry] = Field(default=[], max_length=MAX_LISTED)
 
     def listed(self) -> tuple[ListEntry, ...]:

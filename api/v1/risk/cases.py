@@ -44,6 +44,7 @@ from domain.common import errors as refusals
 from domain.common.access import Actor, Permission, refuse_by_link
 from domain.common.approval import ApprovalAction
 from domain.common.errors import Forbidden, NotFound, WrongRiskCaseState
+from domain.common.money import parse_amount
 from domain.risk.case import Case, CaseKind, CaseStatus, content_to_approve
 from models.risk.case import RiskCase
 from repositories.common.required import require_found
@@ -145,6 +146,7 @@ async def answer_risk_case(
     response_model=RiskCaseDetails,
     responses=errors(
         NotFound,
+        refusals.RiskCaseChanged,
         refusals.RiskCaseDecided,
         refusals.RiskOwnOrganization,
         refusals.RiskSameOperator,
@@ -162,7 +164,12 @@ async def decide_risk_case(
     """
     case = await _required(deps, actor, case_id, Permission.RISK_DECIDE)
     message = DecideCase(
-        command_id=command.command_id, actor=actor, result=body.result, reason=body.reason, entries=body.listed()
+        command_id=command.command_id,
+        actor=actor,
+        result=body.result,
+        reason=body.reason,
+        entries=body.listed(),
+        seen_minor=None if body.value is None else parse_amount(body.value, _currency(deps), zero=True),
     )
     async with command:
         if not case.has_done(command.command_id):

@@ -25,7 +25,7 @@ from domain.common import errors as refusals
 from domain.common.access import Actor, Permission
 from domain.common.errors import NotFound
 from domain.risk.act import EntityKind, Label, Outcome, Point
-from domain.risk.reasons import reason_class
+from domain.risk.case import CaseKind, reason_class
 from repositories.risk import decision_reading as decisions
 from repositories.tenants import organization as organizations
 from services.risk import label as labels
@@ -133,6 +133,6 @@ async def evaluate_risk_decision(
                 decision_id=verdict.decision_id,
                 outcome=outcome,
                 case_id=verdict.case_id,
-                reason=None if outcome is Outcome.ALLOW else reason_class(act.point, verdict.rule),
+                reason=None if outcome is Outcome.ALLOW else reason_class(CaseKind.ACT, act.point),
             )
         )

@@ -1,5 +1,6 @@
 """Schemas of rules against fraud, lists, decisions and labels."""
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Any, Literal
@@ -17,11 +18,12 @@ from api.fields import (
     Whole,
     example,
 )
+from api.v1.payments.schemas import MoneyView, money
 from domain.common.money import CREDIT, format_amount
 from domain.risk.act import EntityKind, Label, Outcome, Point
 from domain.risk.backtest import Backtest
+from domain.risk.case import CaseKind, ReasonClass, reason_class
 from domain.risk.facts import FACTS
-from domain.risk.reasons import Reason, reason_class
 from domain.risk.rule import NAME, ListName, Mode, Rule
 from models.risk.decision import RiskDecision
 from models.risk.rule import RiskListItem, RiskRule
@@ -59,16 +61,8 @@ class RiskRuleWrite(RequestModel):
 
     def rule(self, name: str) -> Rule:
         """Return the rule, before it has a version."""
-        return Rule(
-            name=name,
-            version=0,
-            points=frozenset(self.points),
-            expression=self.expression,
-            action=self.action,
-            priority=self.priority,
-            mode=self.mode,
-            sentence=self.sentence,
-        )
+        given = self.model_dump(exclude={"name", "points"})
+        return Rule(name=name, version=0, points=frozenset(self.points), **given)
 
 
 class RiskRuleCreate(RiskRuleWrite):
@@ -107,18 +101,8 @@ class RiskRuleView(ResponseModel):
     @classmethod
     def of(cls, rule: Rule, row: RiskRule | None) -> "RiskRuleView":
         """Return the view of a rule; `row` is None for a default."""
-        return cls(
-            name=rule.name,
-            version=rule.version,
-            points=sorted(rule.points),
-            expression=rule.expression,
-            action=rule.action,
-            priority=rule.priority,
-            mode=rule.mode,
-            sentence=rule.sentence,
-            created_by=None if row is None else row.created_by,
-            created_at=None if row is None else row.created_at,
-        )
+        by, at = (None, None) if row is None else (row.created_by, row.created_at)
+        return cls.from_row(rule, points=sorted(rule.points), created_by=by, created_at=at)
 
 
 class RiskRulesView(ResponseModel):
@@ -150,13 +134,6 @@ class RiskBacktestCreate(RequestModel):
         return self
 
 
-class RiskMoneyView(ResponseModel):
-    """Money in one currency."""
-
-    currency: str
-    amount: Exact
-
-
 class RiskAffectedView(ResponseModel):
     """An organization, and how many of its acts would have another outcome."""
 
@@ -173,7 +150,7 @@ class RiskLabelCountsView(ResponseModel):
 
 
 class RiskBacktestView(ResponseModel):
-    """What a rule would have done to stored decisions, with the facts that they saw.
+    """The effect that a rule would have had on stored decisions, with the facts that they saw.
 
     Organizations, money, labels and samples are those of the changed decisions.
     """
@@ -190,7 +167,7 @@ class RiskBacktestView(ResponseModel):
     newly_allowed: int = Field(description="Acts that were reviewed or blocked and would have taken place.")
     organizations: int
     most_affected: list[RiskAffectedView] = Field(description="The 20 with most changed decisions.")
-    value: list[RiskMoneyView] = Field(description="The money of the changed decisions.")
+    value: list[MoneyView] = Field(description="The money of the changed decisions.")
     labels: RiskLabelCountsView
     samples: list[str] = Field(description="Ids of the 20 newest changed decisions.")
     needs_two_operators: bool = Field(description="Whether such an effect takes two operators to switch on.")
@@ -198,34 +175,20 @@ class RiskBacktestView(ResponseModel):
     @classmethod
     def of(cls, rule: Rule, version: int | None, found: Backtest, credits_in: str) -> "RiskBacktestView":
         """Return the view of a backtest; credits were valued in `credits_in`."""
-        value: dict[str, int] = {}
+        value = Counter[str]()
         for currency, minor in found.value_minor.items():
-            money = credits_in if currency in {CREDIT, ""} else currency
-            value[money] = value.get(money, 0) + minor
-        return cls(
+            value[credits_in if currency in {CREDIT, ""} else currency] += minor
+        labels = {label.value: found.labels[label] for label in Label}
+        return cls.from_row(
+            found,
             name=rule.name,
             version=version,
             expression=rule.expression,
             action=rule.action,
-            decisions=found.decisions,
-            is_cut=found.is_cut,
-            matching=found.matching,
-            changed=found.changed,
-            newly_stopped=found.newly_stopped,
-            newly_allowed=found.newly_allowed,
             organizations=len(found.organizations),
-            most_affected=[
-                RiskAffectedView(organization_id=org_id, decisions=number) for org_id, number in found.most_affected()
-            ],
-            value=[
-                RiskMoneyView(currency=currency, amount=format_amount(minor, currency))
-                for currency, minor in sorted(value.items())
-            ],
-            labels=RiskLabelCountsView(
-                **{label.value: found.labels[label] for label in Label},
-                unknown=found.changed - sum(found.labels.values()),
-            ),
-            samples=found.samples,
+            most_affected=[{"organization_id": org_id, "decisions": count} for org_id, count in found.most_affected()],
+            value=[money(minor, currency) for currency, minor in sorted(value.items())],
+            labels={**labels, "unknown": found.changed - sum(labels.values())},
             needs_two_operators=found.is_large,
         )
 
@@ -278,7 +241,7 @@ class RiskDecisionView(ResponseModel):
     point: Point
     subject: str = Field(description="The object of the act, such as a payment.")
     outcome: Outcome
-    reason: Reason | None = Field(description="Null if the act was allowed.")
+    reason: ReasonClass | None = Field(description="Null if the act was allowed.")
     case_id: str | None
     created_at: datetime
     organization_id: str | None = Field(description="Null for an event of the platform without one.")
@@ -295,34 +258,25 @@ class RiskDecisionView(ResponseModel):
 
     @classmethod
     def of(cls, row: RiskDecision, credits_in: str, *, is_reduced: bool) -> "RiskDecisionView":
-        return cls(**_shown(row, credits_in, is_reduced))
+        return cls.from_row(row, **_shown(row, credits_in, is_reduced))
 
 
 def _shown(row: RiskDecision, credits_in: str, is_reduced: bool) -> dict[str, Any]:
-    """Return the fields of a decision; credits were valued in `credits_in`."""
+    """Return the fields of a decision that are not its columns; credits were valued in `credits_in`."""
     currency = row.facts.get("currency")
-    money = credits_in if currency == CREDIT else currency
+    paid_in = credits_in if currency == CREDIT else currency
     own = {
         "principal": row.principal,
         "rule": row.rule,
         "rule_version": row.rule_version,
-        "amount": None if money is None else format_amount(row.value_minor, money),
-        "currency": money,
-        "score_e4": None if row.score is None else row.score["score_e4"],
+        "amount": None if paid_in is None else format_amount(row.value_minor, paid_in),
+        "currency": paid_in,
+        "score_e4": (row.score or {}).get("score_e4"),
         "label": row.label,
     }
-    outcome, point = Outcome(row.outcome), Point(row.point)
-    return {
-        "id": row.id,
-        "point": point,
-        "subject": row.subject,
-        "outcome": outcome,
-        "reason": None if outcome is Outcome.ALLOW else reason_class(point, row.rule),
-        "case_id": row.case_id,
-        "created_at": row.created_at,
-        "organization_id": row.org_id,
-        **(dict.fromkeys(own) if is_reduced else own),
-    }
+    is_allowed = row.outcome == Outcome.ALLOW
+    reason = None if is_allowed else reason_class(CaseKind.ACT, Point(row.point))
+    return {"reason": reason, **(dict.fromkeys(own) if is_reduced else own)}
 
 
 class RiskFactView(ResponseModel):
@@ -349,13 +303,14 @@ class RiskScoreView(ResponseModel):
 
 
 class RiskSeenView(ResponseModel):
-    """What a decision saw. A fact that is not named was 0 or empty."""
+    """The facts, entities and score that a decision saw. A fact that is not named was 0 or empty."""
 
     facts: list[RiskFactView]
     shadow: dict[str, Outcome] = Field(description="The outcomes of matching rules in shadow, by name.")
     entities: Sequence[str] = Field(description="In the form `kind:value`; a person's or device's value is an HMAC.")
     counterparty_organization_id: str | None
     score: RiskScoreView | None
+    challenger_score: RiskScoreView | None = Field(description="Of the newest model, without effect.")
     label_at: datetime | None
 
     @classmethod
@@ -364,7 +319,15 @@ class RiskSeenView(ResponseModel):
             RiskFactView(name=name, value=value, sentence=FACTS[name].sentence if name in FACTS else "")
             for name, value in sorted(row.facts.items())
         ]
-        return cls.from_row(row, facts=facts, counterparty_organization_id=row.counterparty_org_id)
+        scores = dict(row.score or {})
+        challenger = scores.pop("challenger", None)
+        return cls.from_row(
+            row,
+            facts=facts,
+            counterparty_organization_id=row.counterparty_org_id,
+            score=scores or None,
+            challenger_score=challenger,
+        )
 
 
 class RiskDecisionDetailsView(RiskDecisionView):
@@ -374,11 +337,12 @@ class RiskDecisionDetailsView(RiskDecisionView):
 
     @classmethod
     def of(cls, row: RiskDecision, credits_in: str, *, is_reduced: bool) -> "RiskDecisionDetailsView":
-        return cls(**_shown(row, credits_in, is_reduced), details=None if is_reduced else RiskSeenView.of(row))
+        details = None if is_reduced else RiskSeenView.of(row)
+        return cls.from_row(row, **_shown(row, credits_in, is_reduced), details=details)
 
 
 class RiskLabelCreate(RequestModel):
-    """What a decision turned out to be."""
+    """A label of a decision."""
 
     model_config = example(decision_id="rsd_01kar6h2d8e4wvq3r5s7t9x001", label="fraud")
 
@@ -406,4 +370,4 @@ class RiskEvaluationView(ResponseModel):
     decision_id: str
     outcome: Outcome
     case_id: str | None = Field(description="The case of a review.")
-    reason: Reason | None = Field(description="Null if the event is allowed.")
+    reason: ReasonClass | None = Field(description="Null if the event is allowed.")

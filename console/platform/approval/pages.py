@@ -31,6 +31,8 @@ _WORDS: Mapping[str, str] = {
     ApprovalAction.RISK_DECISION: N_("Decide a case"),
     ApprovalAction.RISK_RULE: N_("Switch on a risk rule"),
     ApprovalAction.EARNINGS_WAIVE: N_("Waive an organization's earnings"),
+    ApprovalAction.RISK_RULE: N_("Switch on a rule against fraud"),
+    ApprovalAction.RISK_DECISION: N_("Decide a case of suspected fraud"),
 }
 APPROVALS = Noun(
     "/approvals", title=N_("Approvals"), folder="platform/approval", change=Permission.OPERATE, site=operators

@@ -60,7 +60,10 @@ STEPS = {
     "approved": ("approved", "A signatory approved the delivery; further approvals are needed."),
     "funding_extended": ("funding_extended", "The payer has longer to fund the escrow, because the API was away."),
     "delivery_extended": ("delivery_extended", "The payee has longer to deliver, because the API was away."),
-    "review_extended": ("review_extended", "The review goes on, because the payee is suspended or the API was away."),
+    "review_extended": (
+        "review_extended",
+        "The review goes on, because the payee is suspended, the work is checked or the API was away.",
+    ),
     "evidence_submitted": ("evidence_submitted", "A party submitted evidence in the dispute."),
     "partially_refunded": ("partially_refunded", "The payee refunded a part of the money."),
     "cancel_requested": ("cancel_requested", "The payer asks the payee to end the escrow."),

@@ -132,6 +132,14 @@ TYPES: Sequence[NotificationType] = (
         alerts=frozenset(f"payment.dispute_{each}" for each in ("inquiry", "opened", "reopened", "lost")),
     ),
     NotificationType(
+        name="risk_case",
+        sentence="A case about acts of the organization was opened, waits for an answer, or was decided.",
+        audience=_MONEY,
+        defaults=_all(_I, Role.OWNER, Role.ADMIN, Role.FINANCE),
+        must_reach=True,
+        events=frozenset(f"risk.{each}" for each in ("case_opened", "information_requested", "case_decided")),
+    ),
+    NotificationType(
         name="payout",
         sentence="Earnings were paid out, or could not be.",
         audience=_PEOPLE,

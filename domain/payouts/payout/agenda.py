@@ -15,6 +15,7 @@ class AgendaStep(StrEnum):
 
 
 WAIT_REASONS = {
+    PayoutStatus.REQUESTED: "retry: a case of suspected fraud holds the earnings",
     PayoutStatus.WAITING_FOR_FUNDS: "retry: the platform's balance at the provider is short",
     PayoutStatus.UNKNOWN: "look up: it may have been sent",
 }

@@ -12,6 +12,8 @@ S = PayoutStatus
 #: money available on certain days. The last one is repeated.
 LOOKUP_INTERVALS = tuple(timedelta(seconds=seconds) for seconds in (10, 60, 300, 1800, 7200, 43_200, 86_400))
 RETRY_INTERVALS = tuple(timedelta(minutes=minutes) for minutes in (15, 60, 360, 1440))
+#: Pauses between looks whether a case still holds the earnings. The last one is repeated.
+HELD_INTERVALS = tuple(timedelta(minutes=minutes) for minutes in (15, 60, 360))
 #: How long a provider may still be processing a request without a response; nothing is returned to the earnings before.
 MAX_PROCESSING_TIME = timedelta(hours=1)
 #: How long the payout waits for the platform's balance before it is returned to the earnings.
@@ -59,6 +61,16 @@ def funds_short(payout: Payout, now: datetime) -> Outcome:
     # The provider remembers its refusal under the key of this attempt.
     again = replace(payout, attempt=payout.attempt + 1, unanswered_at=None)
     return _schedule_retry(again, S.WAITING_FOR_FUNDS, now, payout.gives_up_at or now + MAX_WAIT_FOR_FUNDS)
+
+
+def held(payout: Payout, now: datetime, *, until: datetime, case_id: str) -> Outcome:
+    """Wait because a case holds the earnings, at the latest until a time; nothing was sent by this attempt."""
+    _require_open(payout)
+    tries = payout.tries + 1
+    pause = HELD_INTERVALS[min(tries, len(HELD_INTERVALS)) - 1]
+    after = replace(payout, tries=tries, next_at=max(now, min(until, now + pause)))
+    details: dict[str, object] = {"case_id": case_id, "until": until.isoformat()}
+    return Outcome(payout=after, event="held", actor=WORKFLOW, details=details)
 
 
 def unanswered(payout: Payout, now: datetime, *, code: str | None = None, detail: str | None = None) -> Outcome:
