@@ -353,7 +353,8 @@ subscriptions, Payable, Promotions, Breakage, Exchange, Corrections, Bad debt, R
 Tax, Fees, Hour, Day, Week, Month, Quarter, Lifetime, Daily, Weekly, Monthly, Quarterly, Allocation, Agent, Alert,
 Approval, Attempt, Card, Card payment, Chargeback, Channel, Contract, Control, Department, Delivery, Endpoint,
 Escrow, Event, Evidence, Export, Fulfilment, Invoice, Key, Match, Milestone, Order, Organization, Payment, Payout,
-Price rule, Principal, Project, Purchase, Refund, Secret access, Secret grant, Secret rotation, Secret version,
+Price rule, Principal, Project, Purchase, Refund, Review, Risk case, Risk label, Risk mode, Risk outcome, Risk result,
+Secret access, Secret grant, Secret rotation, Secret version,
 Severity, Spend, Subscription, Trial, Log entry, Usage, Activity, Billing run, Discrepancy, Reconciliation, Webhook,
 owner, admin, finance, member, auditor, agent, operator, arbiter, validator, accountant, platform auditor
 """.strip()

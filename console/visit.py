@@ -178,7 +178,7 @@ class Visit:
         if self.me.is_platform and is_id(id, "agt"):
             # A text does not say whose agent it mentions.
             return f"/console/platform/reputation/{id}" if self.may(Permission.INSPECT) else ""
-        if self.me.is_platform and (page := page_of_case(id)):
+        if self.may(Permission.RISK_READ) and (page := page_of_case(id)):
             return page
         return named(id, f"/console/{org_id}" if org_id and not self._around else self.base, self.has_page)
 

@@ -27,15 +27,15 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         Point.LOGIN_FAILED: N_("Failed sign-in"),
     },
     "kind": {
-        CaseKind.ACT: N_("Acts that wait"),
+        CaseKind.ACT: N_("Waiting actions"),
         CaseKind.CARD_TESTING: N_("Card testing"),
         CaseKind.TAKEOVER: N_("Account takeover"),
         CaseKind.SYBIL: N_("Connected accounts"),
         CaseKind.RING: N_("Ring"),
-        CaseKind.DELIVERY: N_("Deliveries"),
+        CaseKind.DELIVERY: N_("Suspicious deliveries"),
         CaseKind.REFUND_ABUSE: N_("Refund abuse"),
         CaseKind.REPUTATION: N_("Reputation anomaly"),
-        CaseKind.APPEAL: N_("Appeal of a blocked act"),
+        CaseKind.APPEAL: N_("Appeal of a blocked action"),
     },
     "hold": {
         HoldKind.RELEASE: N_("Release of an escrow without approval"),

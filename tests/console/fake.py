@@ -100,7 +100,8 @@ class FakeApi:
             status, content = known.get(name, problem(404, "not_found"))
         if status == 204:
             return Response(status_code=204)
-        media_type = "application/json" if status < 400 else "application/problem+json"
+        is_refused = status >= 400 or (status == 202 and "code" in content)
+        media_type = "application/problem+json" if is_refused else "application/json"
         return JSONResponse(content, status, {"X-Request-Id": "req_1", **self.headers.get(name, {})}, media_type)
 
     def commands(self) -> list[str]:

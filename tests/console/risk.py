@@ -4,8 +4,11 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from sqlalchemy import select
+
 from domain.risk.case import CaseKind, CaseOutcome, CaseResult, HoldKind, NewHold, decide, request_information
 from models.risk.decision import RiskDecision, RiskLink
+from models.tenants.organization import Organization
 from repositories.risk import case as cases
 from runtime.database import Database
 from runtime.identity import new_id
@@ -46,27 +49,17 @@ async def decision(database: Database, org_id: str, **changes: Any) -> str:
 async def planted(database: Database, org_id: str) -> dict[str, str]:
     """Return the ids of a decision and of cases of an organization, which shares a device with another one."""
     now = datetime.now(UTC)
-    others, shared = [new_id("org") for _ in range(3)], [f"{kind}:{new_id('x')}" for kind in ("device", "address")]
+    device, address = (f"{kind}:{new_id('x')}" for kind in ("device", "address"))
     ids = {"risk_rule": RULE, "risk_decision": await decision(database, org_id)}
     hold = NewHold(kind=HoldKind.RELEASE, subject=new_id("esc"), org_id=org_id)
     async with database.platform() as session:
-        linked = [
-            *((shared[0], each) for each in (org_id, *others)),
-            *((shared[1], each) for each in (org_id, others[0])),
-        ]
+        some = select(Organization.id).where(Organization.id != org_id).order_by(Organization.id).limit(3)
+        others = (await session.scalars(some)).all()
+        linked = [(device, each) for each in (org_id, *others)] + [(address, each) for each in (org_id, *others[:1])]
         session.add_all(RiskLink(entity=entity, org_id=each, first_seen=now, last_seen=now) for entity, each in linked)
         for name, kind in (("risk_case", CaseKind.DELIVERY), ("risk_refused", CaseKind.CARD_TESTING)):
-            given: Any = (
-                kind,
-                org_id,
-                [org_id],
-                12_500_00,
-                now - timedelta(hours=5),
-                [hold],
-                "41 of 60 <were> late.",
-                {},
-            )
-            ids[name] = await open_case(session, *given)
+            why, opened_at = "41 of 60 <were> late.", now - timedelta(hours=5)
+            ids[name] = await open_case(session, kind, org_id, [org_id], 12_500_00, opened_at, [hold], why, {})
     question = "Which project were these for?"
     asked = {"actor": _OPERATOR, "question": question}
     ruled = {"actor": _OPERATOR, "key_id": None, "result": CaseResult.REFUSE, "reason": "Sixty cards."}

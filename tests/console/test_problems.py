@@ -35,7 +35,7 @@ def test_reaction_fits_the_status(code: str) -> None:
     fitting = {
         "401": {Reaction.SIGN_IN},
         "402": {Reaction.FUNDS},
-        "403": {Reaction.FORBIDDEN, Reaction.LIMIT, Reaction.APPROVAL},
+        "403": {Reaction.FORBIDDEN, Reaction.LIMIT, Reaction.APPROVAL, Reaction.BLOCKED},
         "404": {Reaction.NOT_FOUND},
         "429": {Reaction.WAIT},
         "500": {Reaction.UNKNOWN},

@@ -28,8 +28,6 @@ _WORDS: Mapping[str, str] = {
     ApprovalAction.ACTION_COST: N_("Set an organization's price of an action"),
     ApprovalAction.PRICING_RULE: N_("Set a pricing rule for one organization or agent"),
     ApprovalAction.COMMISSION: N_("Set the commission of a contract"),
-    ApprovalAction.RISK_DECISION: N_("Decide a case"),
-    ApprovalAction.RISK_RULE: N_("Switch on a risk rule"),
     ApprovalAction.EARNINGS_WAIVE: N_("Waive an organization's earnings"),
     ApprovalAction.RISK_RULE: N_("Switch on a rule against fraud"),
     ApprovalAction.RISK_DECISION: N_("Decide a case of suspected fraud"),

@@ -43,8 +43,8 @@ _EVENTS: Mapping[str, tuple[str, Tone, str]] = {
 }
 _TEXTS = ("note", "question", "answer", "appeal", "reason", "operator")
 _RESULTS = (
-    ("release", N_("Release"), N_("Legitimate. Holds end, and acts that wait can be repeated.")),
-    ("refuse", N_("Refuse"), N_("Fraud. Acts that wait are refused. The organization can appeal once.")),
+    ("release", N_("Release"), N_("Legitimate. Holds end, and waiting actions can be repeated.")),
+    ("refuse", N_("Refuse"), N_("Fraud. Waiting actions are refused. The organization can appeal once.")),
 )
 
 

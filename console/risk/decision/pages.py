@@ -53,7 +53,7 @@ async def label(visit: Visit) -> Response:
 
 
 DECISIONS.list(
-    select("point", N_("Act"), any_of("act")),
+    select("point", N_("Action"), any_of("act")),
     select("outcome", N_("Outcome"), "risk_outcome"),
     text("rule", N_("Rule")),
     select("label", N_("Label"), "risk_label"),

@@ -17,8 +17,8 @@ from domain.common.access import Permission
 
 _TITLES = {"block": N_("Block list"), "allow": N_("Allow list")}
 _LEADS = {
-    "block": N_("Every act of these is blocked until the end date, unless the allow list names them too."),
-    "allow": N_("No rule stops an act of these until the end date."),
+    "block": N_("All their actions are blocked until the end date, unless the allow list names them too."),
+    "allow": N_("No rule stops their actions until the end date."),
 }
 
 

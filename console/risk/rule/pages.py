@@ -33,12 +33,12 @@ _MODES: Mapping[str, tuple[str, str, str]] = {
     "on": (
         N_("Switch on %(name)s?"),
         N_("Switch on"),
-        N_("It decides acts from now on. If it would change many decisions, another operator has to approve."),
+        N_("It decides actions from now on. If it would change many decisions, another operator has to approve."),
     ),
     "shadow": (
         N_("Put %(name)s in shadow?"),
         N_("Put in shadow"),
-        N_("It no longer decides acts. What it would decide is stored with each decision."),
+        N_("It no longer decides actions. What it would decide is stored with each decision."),
     ),
     "off": (N_("Switch off %(name)s?"), N_("Switch off"), N_("It is no longer evaluated.")),
 }
