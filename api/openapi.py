@@ -50,6 +50,7 @@ TAGS: dict[str, str] = {
     "secret_grants": "Who may use or read secrets, where, and how often.",
     "usage": "Metered usage: events that are sent, rated and summed up.",
     "meters": "Meters: usage of agents that is agreed first and charged as it is reported.",
+    "risk": "Decisions against fraud, their rules and lists, and cases that hold or review acts.",
     "routing": "The choice of a model or agent for a call, its probabilities, and the outcomes.",
     "economics": "The log of agents' purchases, usage, earnings and refusals, and the costs and value of models.",
     "results": "How well the work of runs and tasks turned out.",

@@ -14,6 +14,7 @@ Json = dict[str, Any]
 
 #: Components by status and codes.
 _SHARED: dict[tuple[str, frozenset[str]], str] = {
+    ("202", frozenset({"risk.in_review"})): "InReview",
     ("400", frozenset({"request.invalid"})): "Malformed",
     ("400", frozenset({"request.invalid", "idempotency.missing"})): "MalformedOrKeyMissing",
     ("401", frozenset({"auth.missing", "auth.invalid"})): "Unauthenticated",
@@ -22,6 +23,8 @@ _SHARED: dict[tuple[str, frozenset[str]], str] = {
     ("403", frozenset({"auth.forbidden", "approval.required"})): "ForbiddenOrToApprove",
     ("403", frozenset({"auth.forbidden", "organization.suspended"})): "ForbiddenOrSuspended",
     ("403", frozenset({"auth.forbidden", "session.by_link"})): "ForbiddenOrByLink",
+    ("403", frozenset({"auth.forbidden", "risk.blocked"})): "ForbiddenOrBlocked",
+    ("403", frozenset({"auth.forbidden", "organization.suspended", "risk.blocked"})): "ForbiddenSuspendedOrBlocked",
     ("404", frozenset({"not_found"})): "NotFound",
     ("409", frozenset({"idempotency.in_flight"})): "InFlight",
     ("409", frozenset({"idempotency.in_flight", "escrow.wrong_state"})): "EscrowInWrongState",

@@ -76,7 +76,17 @@ JOB_TOPICS = frozenset({"escrows", "contracts"})
 
 #: Topics that need the permission `read_billing`.
 BILLING_TOPICS = frozenset(
-    {"payments", "disputes", "invoices", "subscriptions", "payouts", "alerts", "reports", "webhook_endpoints"}
+    {
+        "payments",
+        "disputes",
+        "invoices",
+        "subscriptions",
+        "payouts",
+        "alerts",
+        "reports",
+        "webhook_endpoints",
+        "risk_cases",
+    }
 )
 
 

@@ -472,6 +472,29 @@ class ReportReady(Model):
     number: int = NOT_SENT
 
 
+class _Risk(Model):
+    """Data that several event types share."""
+
+    case_id: str = NOT_SENT
+    status: Literal["open", "assigned", "waiting", "decided", "appealed", "closed"] | str = NOT_SENT
+    reason: (
+        Literal["unusual_payment", "unusual_payout", "related_parties", "delivery_check", "account_safety"] | str
+    ) = NOT_SENT
+    result: Literal["release", "refuse"] | str | None = None
+
+
+class RiskCaseOpened(_Risk):
+    """Acts of the organization are reviewed; `GET /risk/cases/{id}` shows what is held."""
+
+
+class RiskInformationRequested(_Risk):
+    """A question about a case waits for the organization's answer."""
+
+
+class RiskCaseDecided(_Risk):
+    """A case was decided. After a release, repeat held requests with the same Idempotency-Key."""
+
+
 class _Organization(Model):
     """Data that several event types share."""
 
@@ -491,6 +514,13 @@ class OrganizationResumed(_Organization):
 
 class OrganizationClosed(_Organization):
     """An operator has closed the organization permanently; its keys are revoked."""
+
+
+class AgentCreated(Model):
+    """The organization has created an agent."""
+
+    agent_id: str = NOT_SENT
+    external_id: str | None = None
 
 
 class AgentRetired(Model):
@@ -902,9 +932,13 @@ BY_TYPE: dict[str, type[Model]] = {
     "spend_control.closed": SpendControlClosed,
     "spend_limit.crossed": SpendLimitCrossed,
     "report.ready": ReportReady,
+    "risk.case_opened": RiskCaseOpened,
+    "risk.information_requested": RiskInformationRequested,
+    "risk.case_decided": RiskCaseDecided,
     "organization.suspended": OrganizationSuspended,
     "organization.resumed": OrganizationResumed,
     "organization.closed": OrganizationClosed,
+    "agent.created": AgentCreated,
     "agent.retired": AgentRetired,
     "organization.updated": OrganizationUpdated,
     "agent.updated": AgentUpdated,

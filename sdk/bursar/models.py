@@ -62,6 +62,12 @@ CardAnswer: TypeAlias = (
 CardPaymentStatus: TypeAlias = Literal["pending", "declined", "closed", "reversed", "expired", "none"] | str
 CardStatus: TypeAlias = Literal["pending", "active", "frozen", "closed"] | str
 CardTransactionKind: TypeAlias = Literal["capture", "refund"] | str
+CaseKind: TypeAlias = (
+    Literal["act", "card_testing", "takeover", "sybil", "ring", "delivery", "refund_abuse", "reputation", "appeal"]
+    | str
+)
+CaseResult: TypeAlias = Literal["release", "refuse"] | str
+CaseStatus: TypeAlias = Literal["open", "assigned", "waiting", "decided", "appealed", "closed"] | str
 Category: TypeAlias = (
     Literal["payment", "credits", "escrow", "use", "marketplace", "billing", "earnings", "slots", "other"] | str
 )
@@ -110,6 +116,22 @@ DisputeStatus: TypeAlias = Literal["inquiry", "needs_response", "under_review", 
 DrawnPool: TypeAlias = Literal["operating", "reserve", "emergency"] | str
 EarningsKind: TypeAlias = Literal["granted", "own_work", "paid"] | str
 Entitlement: TypeAlias = Literal["projects", "deploys", "seats", "api_access", "custom_integrations"] | str
+EntityKind: TypeAlias = (
+    Literal[
+        "organization",
+        "principal",
+        "agent",
+        "key",
+        "address",
+        "network",
+        "device",
+        "instrument",
+        "mail_domain",
+        "payout_account",
+        "artifact",
+    ]
+    | str
+)
 Environment: TypeAlias = Literal["sandbox", "test", "live"] | str
 EscrowAction: TypeAlias = (
     Literal["fund", "deliver", "validate", "approve", "dispute", "submit_evidence", "resolve", "refund", "cancel"] | str
@@ -146,10 +168,14 @@ Fulfilment: TypeAlias = Literal["pending", "done", "gone"] | str
 Grain: TypeAlias = Literal["hour", "day", "week", "month", "quarter", "year"] | str
 GrantSource: TypeAlias = Literal["promotion", "reward", "adjustment", "signup"] | str
 Grouping: TypeAlias = Literal["model", "mode", "task_kind"] | str
+HoldKind: TypeAlias = Literal["release", "earnings", "score", "prepay"] | str
 Interval: TypeAlias = Literal["month", "year"] | str
 InvoiceItemStatus: TypeAlias = Literal["open", "invoiced", "removed"] | str
 InvoiceStatus: TypeAlias = Literal["open", "paid", "void", "draft", "uncollectible"] | str
+JsonValue: TypeAlias = Any
+Label: TypeAlias = Literal["fraud", "legitimate"] | str
 LineBound: TypeAlias = Literal["none", "floor", "ceiling", "step"] | str
+ListName: TypeAlias = Literal["allow", "block"] | str
 Locale: TypeAlias = (
     Literal["en", "en-GB", "en-IN", "de", "de-AT", "de-CH", "es", "fr", "it", "ja", "nl", "pl", "pt-BR", "sv"] | str
 )
@@ -167,9 +193,11 @@ MethodKind: TypeAlias = Literal["free", "card", "TON", "BTC", "ETH", "USDC", "ot
 MetricUnit: TypeAlias = Literal["amount", "count", "ratio", "seconds", "score"] | str
 MinimumEvidence: TypeAlias = int
 Mode: TypeAlias = Literal["normal", "thinking"] | str
+ModelStatus: TypeAlias = Literal["challenger", "champion", "retired"] | str
 OfferModel: TypeAlias = Literal["free", "one_time", "monthly", "usage"] | str
 OfferStatus: TypeAlias = Literal["listed", "retired"] | str
 OrganizationStatus: TypeAlias = Literal["active", "suspended", "closed"] | str
+Outcome: TypeAlias = Literal["allow", "challenge", "hold_back", "review", "block"] | str
 Pause: TypeAlias = Literal["refund", "chargeback", "unanswered"] | str
 PausedFor: TypeAlias = Literal["refund", "chargeback"] | str
 PaymentAction: TypeAlias = Literal["confirm", "capture", "cancel", "refund", "give_up_refund"] | str
@@ -197,6 +225,25 @@ PeerMetric: TypeAlias = (
 PeerReason: TypeAlias = Literal["not_agreed", "not_counted", "too_few", "dominated"] | str
 Period: TypeAlias = Literal["7d", "30d", "90d", "all"] | str
 Permission: TypeAlias = str
+Point: TypeAlias = (
+    Literal[
+        "payment",
+        "topup",
+        "award",
+        "fund",
+        "deliver",
+        "validate",
+        "feedback",
+        "payout",
+        "key",
+        "payout_account",
+        "refund",
+        "signup",
+        "login",
+        "login_failed",
+    ]
+    | str
+)
 PolicyScope: TypeAlias = Literal["organization", "project", "agent"] | str
 PolicySource: TypeAlias = Literal["organization", "project", "agent", "default"] | str
 PricingModel: TypeAlias = Literal["free", "monthly", "one_time", "usage"] | str
@@ -222,6 +269,9 @@ PurchaseStatus: TypeAlias = Literal["active", "suspended", "refunded", "ended"] 
 Purpose: TypeAlias = Literal["billing", "security"] | str
 PurposeKind: TypeAlias = Literal["credits", "escrow", "invoice", "slot", "balance", "purchase"] | str
 QuotaWindow: TypeAlias = Literal["day", "week", "month"] | str
+ReasonClass: TypeAlias = (
+    Literal["unusual_payment", "unusual_payout", "related_parties", "delivery_check", "account_safety"] | str
+)
 ReferralStatus: TypeAlias = Literal["waiting", "rewarded", "refused", "taken_back"] | str
 RefundState: TypeAlias = Literal["requested", "unknown", "pending", "succeeded", "failed"] | str
 ReportFormat: TypeAlias = Literal["html", "pdf", "csv", "jsonl"] | str
@@ -2623,6 +2673,7 @@ class MarksView(Model):
     purchase_orders: int = NOT_SENT
     purchases: int = NOT_SENT
     reports: int = NOT_SENT
+    risk_cases: int = NOT_SENT
     subscriptions: int = NOT_SENT
     webhook_endpoints: int = NOT_SENT
 
@@ -4021,6 +4072,228 @@ class RevenueView(Model):
     created_at: datetime = NOT_SENT
 
 
+class RiskAffectedView(Model):
+    """An organization, and how many of its acts would have another outcome."""
+
+    organization_id: str = NOT_SENT
+    decisions: int = NOT_SENT
+
+
+class RiskBacktestView(Model):
+    """The effect that a rule would have had on stored decisions, with the facts that they saw.
+
+    Organizations, money, labels and samples are those of the changed decisions.
+    """
+
+    name: str = NOT_SENT
+    version: int | None = NOT_SENT
+    expression: str = NOT_SENT
+    action: Outcome = NOT_SENT
+    decisions: int = NOT_SENT
+    is_cut: bool = NOT_SENT
+    matching: int = NOT_SENT
+    changed: int = NOT_SENT
+    newly_stopped: int = NOT_SENT
+    newly_allowed: int = NOT_SENT
+    organizations: int = NOT_SENT
+    most_affected: list[RiskAffectedView] = NOT_SENT
+    value: list[MoneyView] = NOT_SENT
+    labels: RiskLabelCountsView = NOT_SENT
+    samples: list[str] = NOT_SENT
+    needs_two_operators: bool = NOT_SENT
+
+
+class RiskCaseEventView(Model):
+    """An event of a case."""
+
+    number: int = NOT_SENT
+    kind: str = NOT_SENT
+    actor: str = NOT_SENT
+    at: datetime = NOT_SENT
+    details: dict[str, Any] = NOT_SENT
+
+
+class RiskCaseFile(Model):
+    """The file of a case, for operators."""
+
+    why: str = NOT_SENT
+    timeline: list[RiskCaseEventView] = NOT_SENT
+    rules: list[str] = NOT_SENT
+    nodes: list[RiskNodeView] = NOT_SENT
+    edges: list[RiskEdgeView] = NOT_SENT
+    similar: list[RiskCaseView] = NOT_SENT
+
+
+class RiskCaseView(Model):
+    """A case. Fields for operators are null for others."""
+
+    id: str
+    status: CaseStatus = NOT_SENT
+    reason: ReasonClass = NOT_SENT
+    result: CaseResult | None = NOT_SENT
+    organization_ids: list[str] = NOT_SENT
+    created_at: datetime = NOT_SENT
+    updated_at: datetime = NOT_SENT
+    kind: CaseKind | None = NOT_SENT
+    group: str | None = NOT_SENT
+    value: Amount | None = NOT_SENT
+    currency: str | None = NOT_SENT
+    assigned_to: str | None = NOT_SENT
+    due_at: datetime | None = NOT_SENT
+
+
+class RiskDecisionView(Model):
+    """A decision on an act. An organization sees its own, without what only operators see (null for it)."""
+
+    id: str
+    point: Point = NOT_SENT
+    subject: str = NOT_SENT
+    outcome: Outcome = NOT_SENT
+    reason: ReasonClass | None = NOT_SENT
+    case_id: str | None = NOT_SENT
+    created_at: datetime = NOT_SENT
+    organization_id: str | None = NOT_SENT
+    principal: str | None = NOT_SENT
+    rule: str | None = NOT_SENT
+    rule_version: int | None = NOT_SENT
+    amount: Amount | None = NOT_SENT
+    currency: str | None = NOT_SENT
+    score_e4: int | None = NOT_SENT
+    label: Label | None = NOT_SENT
+
+
+class RiskEdgeView(Model):
+    """A link of an organization with an entity that it used."""
+
+    organization_id: str = NOT_SENT
+    entity: str = NOT_SENT
+
+
+class RiskEvaluationView(Model):
+    """The outcome of an event, on which the platform acts."""
+
+    decision_id: str = NOT_SENT
+    outcome: Outcome = NOT_SENT
+    case_id: str | None = NOT_SENT
+    reason: ReasonClass | None = NOT_SENT
+
+
+class RiskFactView(Model):
+    """A fact that a decision saw."""
+
+    name: str = NOT_SENT
+    value: int | str = NOT_SENT
+    sentence: str = NOT_SENT
+
+
+class RiskHeldActView(Model):
+    """A decision of the case about an act; after a release the act takes place when its request is repeated."""
+
+    decision_id: str = NOT_SENT
+    act: Point = NOT_SENT
+    outcome: Outcome = NOT_SENT
+    subject: str = NOT_SENT
+    created_at: datetime = NOT_SENT
+
+
+class RiskHoldView(Model):
+    """An object that a case holds."""
+
+    kind: HoldKind = NOT_SENT
+    subject: str = NOT_SENT
+    until: datetime = NOT_SENT
+    ended_at: datetime | None = NOT_SENT
+
+
+class RiskLabelCountsView(Model):
+    """Decisions by their label."""
+
+    fraud: int = NOT_SENT
+    legitimate: int = NOT_SENT
+    unknown: int = NOT_SENT
+
+
+class RiskListItemView(Model):
+    """An entity on a list."""
+
+    id: str
+    list: ListName = NOT_SENT
+    kind: EntityKind = NOT_SENT
+    entity: str = NOT_SENT
+    reason: str = NOT_SENT
+    ends_at: datetime = NOT_SENT
+    case_id: str | None = NOT_SENT
+    created_by: str = NOT_SENT
+    created_at: datetime = NOT_SENT
+    removed_at: datetime | None = NOT_SENT
+    removed_by: str | None = NOT_SENT
+
+
+class RiskModelView(Model):
+    """A trained model. The challenger scores without effect; rules see the score of the champion as `model_score`."""
+
+    version: int = NOT_SENT
+    status: ModelStatus = NOT_SENT
+    report: dict[str, JsonValue] = NOT_SENT
+    created_at: datetime = NOT_SENT
+
+
+class RiskNodeView(Model):
+    """An organization, or an entity that organizations share."""
+
+    id: str
+    kind: EntityKind = NOT_SENT
+    is_affected: bool = NOT_SENT
+
+
+class RiskRuleView(Model):
+    """A version of a rule against fraud."""
+
+    name: str = NOT_SENT
+    version: int = NOT_SENT
+    points: list[Point] = NOT_SENT
+    expression: str = NOT_SENT
+    action: Outcome = NOT_SENT
+    priority: int = NOT_SENT
+    mode: Literal["off", "shadow", "on"] | str = NOT_SENT
+    sentence: str = NOT_SENT
+    created_by: str | None = NOT_SENT
+    created_at: datetime | None = NOT_SENT
+
+
+class RiskRulesView(Model):
+    """All rules, each in its current version, in the order in which they are evaluated."""
+
+    data: list[RiskRuleView] = NOT_SENT
+
+
+class RiskScoreReasonView(Model):
+    """A fact that moved a score."""
+
+    sentence: str = NOT_SENT
+    effect_e4: int = NOT_SENT
+
+
+class RiskScoreView(Model):
+    """The score of the champion model at the time of a decision."""
+
+    version: int = NOT_SENT
+    score_e4: int = NOT_SENT
+    reasons: list[RiskScoreReasonView] = NOT_SENT
+
+
+class RiskSeenView(Model):
+    """The facts, entities and score that a decision saw. A fact that is not named was 0 or empty."""
+
+    facts: list[RiskFactView] = NOT_SENT
+    shadow: dict[str, Outcome] = NOT_SENT
+    entities: list[str] = NOT_SENT
+    counterparty_organization_id: str | None = NOT_SENT
+    score: RiskScoreView | None = NOT_SENT
+    challenger_score: RiskScoreView | None = NOT_SENT
+    label_at: datetime | None = NOT_SENT
+
+
 class RoiListView(Model):
     """Returns of a period, highest margin first."""
 
@@ -5148,6 +5421,12 @@ class LinkCreated(LinkView):
     url: str = NOT_SENT
 
 
+class RiskRuleHistoryView(RiskRuleView):
+    """A rule in its current version, and all its versions."""
+
+    versions: list[RiskRuleView] = NOT_SENT
+
+
 class WebhookEndpointCreated(WebhookEndpointView):
     """A webhook endpoint with its secret."""
 
@@ -5166,11 +5445,30 @@ class AllocationDetailView(AllocationView):
     lines: list[AllocationLineView] = NOT_SENT
 
 
+class RiskDecisionDetailsView(RiskDecisionView):
+    """A decision, and for operators what it saw."""
+
+    details: RiskSeenView | None = NOT_SENT
+
+
 class BillingTermsView(TermsVersionView):
     """The current billing terms, and those that follow."""
 
     organization_id: str = NOT_SENT
     next: TermsVersionView | None = NOT_SENT
+
+
+class RiskCaseDetails(RiskCaseView):
+    """A case, what it holds, and how to answer and appeal."""
+
+    holds: list[RiskHoldView] = NOT_SENT
+    decisions: list[RiskHeldActView] = NOT_SENT
+    question: str | None = NOT_SENT
+    answer: str | None = NOT_SENT
+    answer_by: datetime | None = NOT_SENT
+    appeal: str | None = NOT_SENT
+    appeal_by: datetime | None = NOT_SENT
+    file: RiskCaseFile | None = NOT_SENT
 
 
 class SpendDetail(SpendView):

@@ -15,6 +15,9 @@ from bursar.models import (
     BillingRunStatus as BillingRunStatus,
     Cadence as Cadence,
     CardStatus as CardStatus,
+    CaseKind as CaseKind,
+    CaseResult as CaseResult,
+    CaseStatus as CaseStatus,
     Category as Category,
     ChannelKind as ChannelKind,
     Coin as Coin,
@@ -31,6 +34,7 @@ from bursar.models import (
     DisputeStatus as DisputeStatus,
     DrawnPool as DrawnPool,
     EarningsKind as EarningsKind,
+    EntityKind as EntityKind,
     EscrowStatus as EscrowStatus,
     ExportFormat as ExportFormat,
     ExportStatus as ExportStatus,
@@ -42,6 +46,8 @@ from bursar.models import (
     Interval as Interval,
     InvoiceItemStatus as InvoiceItemStatus,
     InvoiceStatus as InvoiceStatus,
+    Label as Label,
+    ListName as ListName,
     Locale as Locale,
     LotSource as LotSource,
     Measure as Measure,
@@ -50,10 +56,12 @@ from bursar.models import (
     OfferModel as OfferModel,
     OfferStatus as OfferStatus,
     OrganizationStatus as OrganizationStatus,
+    Outcome as Outcome,
     PaymentStatus as PaymentStatus,
     PeerMetric as PeerMetric,
     Period as Period,
     Permission as Permission,
+    Point as Point,
     PolicyScope as PolicyScope,
     PricingModel as PricingModel,
     ProviderName as ProviderName,
@@ -107,7 +115,9 @@ ApprovalAction: TypeAlias = (
         "credits.cost",
         "pricing.rule",
         "contract.commission",
+        "risk.rule",
         "earnings.waive",
+        "risk.decide",
     ]
     | str
 )
@@ -442,6 +452,21 @@ class ReputationTerms(TypedDict, total=False):
     from_score: AmountLike
     full_score: AmountLike
     least_evidence: int
+
+
+class RiskEntity(TypedDict, total=False):
+    """An entity, in its own form: an id, an address, a network such as `203.0.113.0/24`, a device's token."""
+
+    kind: Required[EntityKind]
+    value: Required[str]
+
+
+class RiskListEntry(TypedDict, total=False):
+    """An entity to list."""
+
+    entity: Required[str]
+    list: Required[ListName]
+    days: Required[int]
 
 
 class RotationDatabase(TypedDict, total=False):

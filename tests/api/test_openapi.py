@@ -94,5 +94,5 @@ def test_created_objects_that_can_be_read_have_a_location() -> None:
     versioned = {path.removeprefix("/api/v1") for path, named in headers.items() if "ETag" in named}
     assert versioned == {
         *("/agents", "/contracts", "/escrows", "/payments", "/projects", "/organizations"),
-        *("/billing/invoices", "/credits/grants", "/purchase-orders"),
+        *("/billing/invoices", "/credits/grants", "/purchase-orders", "/risk/rules"),
     }

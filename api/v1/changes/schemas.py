@@ -30,6 +30,7 @@ class MarksView(ResponseModel):
     purchase_orders: int = Field(description="External purchases of agents.")
     purchases: int = Field(description="Agents that the organization has bought.")
     reports: int
+    risk_cases: int = Field(description="Cases of suspected fraud.")
     subscriptions: int
     webhook_endpoints: int
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field, StringConstraints
 
-from api.fields import Amount, Exact, Note, Principal, RequestModel, ResponseModel, example
+from api.fields import Amount, Exact, Note, Principal, RequestModel, ResponseModel, Whole, example
 from contracts.risk.case import MAX_REASON
 from domain.common.access import Actor
 from domain.common.money import format_amount
@@ -87,7 +87,7 @@ class RiskListEntry(RequestModel):
         description="As a decision has it, such as `organization:org_…`."
     )
     list: ListName
-    days: int = Field(ge=1, le=MAX_LISTED_DAYS, description="Until it is taken from the list.")
+    days: Annotated[Whole, Field(ge=1, le=MAX_LISTED_DAYS)] = Field(description="Until it is taken from the list.")
 
 
 class RiskCaseDecision(RequestModel):

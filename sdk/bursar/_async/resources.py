@@ -1515,6 +1515,164 @@ class AsyncChargebacks(AsyncResource):
         )
 
 
+class AsyncRisk(AsyncResource):
+    """Operations on risk."""
+
+    def list_cases(
+        self,
+        *,
+        from_: datetime | str | Omitted = OMITTED,
+        to: datetime | str | Omitted = OMITTED,
+        organization_id: str | Omitted = OMITTED,
+        status: Sequence[params.CaseStatus] | Omitted = OMITTED,
+        kind: params.CaseKind | Omitted = OMITTED,
+        assigned_to: str | Omitted = OMITTED,
+        limit: int | Omitted = OMITTED,
+        cursor: str | Omitted = OMITTED,
+    ) -> AsyncList[models.RiskCaseView]:
+        """List cases of suspected fraud, newest first. An organization sees those that affect it.
+
+        With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
+        """
+        return AsyncList(
+            self._caller,
+            models.RiskCaseView,
+            "risk.list_cases",
+            "/risk/cases",
+            {
+                "from": from_,
+                "to": to,
+                "organization_id": organization_id,
+                "status": status,
+                "kind": kind,
+                "assigned_to": assigned_to,
+                "limit": limit,
+                "cursor": cursor,
+            },
+        )
+
+    async def get_case(self, case_id: str) -> models.RiskCaseDetails:
+        """Show a case: to operators with everything, to an affected organization with what is held and how to answer."""
+        return await self._caller.ask(models.RiskCaseDetails, "risk.get_case", f"GET /risk/cases/{segment(case_id)}")
+
+    async def assign_case(
+        self, case_id: str, *, operator: str, idempotency_key: str | None = None
+    ) -> models.RiskCaseDetails:
+        """Assign a case to an operator."""
+        return await self._caller.ask(
+            models.RiskCaseDetails,
+            "risk.assign_case",
+            f"POST /risk/cases/{segment(case_id)}/assign",
+            key=idempotency_key,
+            body={"operator": operator},
+        )
+
+    async def note_on_case(
+        self, case_id: str, *, note: str, idempotency_key: str | None = None
+    ) -> models.RiskCaseDetails:
+        """Add a note that only operators see."""
+        return await self._caller.ask(
+            models.RiskCaseDetails,
+            "risk.note_on_case",
+            f"POST /risk/cases/{segment(case_id)}/note",
+            key=idempotency_key,
+            body={"note": note},
+        )
+
+    async def request_case_information(
+        self, case_id: str, *, question: str, idempotency_key: str | None = None
+    ) -> models.RiskCaseDetails:
+        """Ask the affected organizations a question. Without an answer in three days the case goes on."""
+        return await self._caller.ask(
+            models.RiskCaseDetails,
+            "risk.request_case_information",
+            f"POST /risk/cases/{segment(case_id)}/request-information",
+            key=idempotency_key,
+            body={"question": question},
+        )
+
+    async def answer_case(
+        self, case_id: str, *, answer: str, idempotency_key: str | None = None
+    ) -> models.RiskCaseDetails:
+        """Answer the question, as an affected organization."""
+        return await self._caller.ask(
+            models.RiskCaseDetails,
+            "risk.answer_case",
+            f"POST /risk/cases/{segment(case_id)}/answer",
+            key=idempotency_key,
+            body={"answer": answer},
+        )
+
+    async def decide_case(
+        self,
+        case_id: str,
+        *,
+        result: params.CaseResult,
+        reason: str,
+        value: AmountLike | None | Omitted = OMITTED,
+        entries: Sequence[params.RiskListEntry] | Omitted = OMITTED,
+        idempotency_key: str | None = None,
+    ) -> models.RiskCaseDetails:
+        """Decide a case, or decide again after an appeal, which takes another operator.
+
+        Above the amount of `BURSAR_TWO_OPERATORS_ABOVE` it takes two operators: the first one's request is refused with the id of the approval that a second one has to give.
+        """
+        return await self._caller.ask(
+            models.RiskCaseDetails,
+            "risk.decide_case",
+            f"POST /risk/cases/{segment(case_id)}/decide",
+            key=idempotency_key,
+            body={"result": result, "reason": reason, "value": value, "entries": entries},
+        )
+
+    async def appeal_case(
+        self, case_id: str, *, appeal: str, idempotency_key: str | None = None
+    ) -> models.RiskCaseDetails:
+        """Appeal a refusal, once and within 14 days, as an affected organization. Another operator decides again."""
+        return await self._caller.ask(
+            models.RiskCaseDetails,
+            "risk.appeal_case",
+            f"POST /risk/cases/{segment(case_id)}/appeal",
+            key=idempotency_key,
+            body={"appeal": appeal},
+        )
+
+    async def appeal_decision(
+        self, decision_id: str, *, appeal: str, idempotency_key: str | None = None
+    ) -> models.RiskCaseDetails:
+        """Appeal a decision that blocked an act of the organization, once. This opens a case.
+
+        After its release, repeat the blocked request with the same Idempotency-Key.
+        """
+        return await self._caller.ask(
+            models.RiskCaseDetails,
+            "risk.appeal_decision",
+            f"POST /risk/decisions/{segment(decision_id)}/appeal",
+            key=idempotency_key,
+            body={"appeal": appeal},
+        )
+
+    def list_models(
+        self,
+        *,
+        from_: datetime | str | Omitted = OMITTED,
+        to: datetime | str | Omitted = OMITTED,
+        limit: int | Omitted = OMITTED,
+        cursor: str | Omitted = OMITTED,
+    ) -> AsyncList[models.RiskModelView]:
+        """List the models that score acts, newest first.
+
+        With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
+        """
+        return AsyncList(
+            self._caller,
+            models.RiskModelView,
+            "risk.list_models",
+            "/risk/models",
+            {"from": from_, "to": to, "limit": limit, "cursor": cursor},
+        )
+
+
 class AsyncInvoices(AsyncResource):
     """Operations on invoices."""
 
@@ -8390,6 +8548,266 @@ class AsyncReputation(AsyncResource):
         )
 
 
+class AsyncRiskRules(AsyncResource):
+    """Operations on risk rules."""
+
+    async def list(self) -> models.RiskRulesView:
+        """List the current version of every rule, with the defaults."""
+        return await self._caller.ask(models.RiskRulesView, "risk_rules.list", "GET /risk/rules")
+
+    async def create(
+        self,
+        *,
+        points: Sequence[params.Point],
+        expression: str,
+        action: params.Outcome,
+        sentence: str,
+        name: str,
+        priority: int | Omitted = OMITTED,
+        mode: Literal["off", "shadow"] | str | Omitted = OMITTED,
+        idempotency_key: str | None = None,
+    ) -> models.RiskRuleView:
+        """Add a rule that is off or in shadow. Activate it to switch it on."""
+        return await self._caller.ask(
+            models.RiskRuleView,
+            "risk_rules.create",
+            "POST /risk/rules",
+            key=idempotency_key,
+            body={
+                "points": points,
+                "expression": expression,
+                "action": action,
+                "priority": priority,
+                "mode": mode,
+                "sentence": sentence,
+                "name": name,
+            },
+        )
+
+    async def get(self, name: str) -> models.RiskRuleHistoryView:
+        """Read a rule with its versions. The `ETag` is its current version."""
+        return await self._caller.ask(models.RiskRuleHistoryView, "risk_rules.get", f"GET /risk/rules/{segment(name)}")
+
+    async def change(
+        self,
+        name: str,
+        *,
+        if_match: str,
+        points: Sequence[params.Point],
+        expression: str,
+        action: params.Outcome,
+        sentence: str,
+        priority: int | Omitted = OMITTED,
+        mode: Literal["off", "shadow"] | str | Omitted = OMITTED,
+        idempotency_key: str | None = None,
+    ) -> models.RiskRuleView:
+        """Write a new version of a rule, off or in shadow.
+
+        It replaces the earlier version at once. Activate it to switch it on. `If-Match` names the version to replace, `"0"` for a default; the response has the new one as its `ETag`.
+        """
+        return await self._caller.ask(
+            models.RiskRuleView,
+            "risk_rules.change",
+            f"PUT /risk/rules/{segment(name)}",
+            key=idempotency_key,
+            headers={"if-match": if_match},
+            body={
+                "points": points,
+                "expression": expression,
+                "action": action,
+                "priority": priority,
+                "mode": mode,
+                "sentence": sentence,
+            },
+        )
+
+    async def activate(
+        self, name: str, *, mode: Literal["off", "shadow", "on"] | str, version: int, idempotency_key: str | None = None
+    ) -> models.RiskRuleView:
+        """Change a rule's mode; this is a new version.
+
+        Switching a rule on takes two operators if a backtest over the last 30 days changes more than one percent of the decisions of its points, or those of more than ten organizations.
+        """
+        return await self._caller.ask(
+            models.RiskRuleView,
+            "risk_rules.activate",
+            f"POST /risk/rules/{segment(name)}/activate",
+            key=idempotency_key,
+            body={"mode": mode, "version": version},
+        )
+
+    async def backtest(
+        self,
+        name: str,
+        *,
+        from_: datetime | str,
+        to: datetime | str,
+        version: int | None | Omitted = OMITTED,
+        expression: str | None | Omitted = OMITTED,
+        idempotency_key: str | None = None,
+    ) -> models.RiskBacktestView:
+        """Test a rule over stored decisions, with the facts that they saw. Nothing changes.
+
+        At most 200,000 decisions are read, the newest first; `is_cut` says whether there were more.
+        """
+        return await self._caller.ask(
+            models.RiskBacktestView,
+            "risk_rules.backtest",
+            f"POST /risk/rules/{segment(name)}/backtest",
+            key=idempotency_key,
+            body={"version": version, "expression": expression, "from": from_, "to": to},
+        )
+
+
+class AsyncRiskListItems(AsyncResource):
+    """Operations on risk list items."""
+
+    def list(
+        self,
+        name: str,
+        *,
+        from_: datetime | str | Omitted = OMITTED,
+        to: datetime | str | Omitted = OMITTED,
+        kind: params.EntityKind | Omitted = OMITTED,
+        active: bool | Omitted = OMITTED,
+        limit: int | Omitted = OMITTED,
+        cursor: str | Omitted = OMITTED,
+    ) -> AsyncList[models.RiskListItemView]:
+        """List the entities on the allow list or the block list, newest first.
+
+        With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
+        """
+        return AsyncList(
+            self._caller,
+            models.RiskListItemView,
+            "risk_list_items.list",
+            f"/risk/lists/{segment(name)}/items",
+            {"from": from_, "to": to, "kind": kind, "active": active, "limit": limit, "cursor": cursor},
+        )
+
+    async def add(
+        self,
+        name: str,
+        *,
+        entity: params.RiskEntity,
+        reason: str,
+        ends_at: datetime | str,
+        idempotency_key: str | None = None,
+    ) -> models.RiskListItemView:
+        """Put an entity on the allow list or the block list until `ends_at`.
+
+        The allow list precedes the block list, and both precede all rules. What identifies a person or device is stored as an HMAC.
+        """
+        return await self._caller.ask(
+            models.RiskListItemView,
+            "risk_list_items.add",
+            f"POST /risk/lists/{segment(name)}/items",
+            key=idempotency_key,
+            body={"entity": entity, "reason": reason, "ends_at": ends_at},
+        )
+
+    async def remove(self, name: str, item_id: str) -> models.RiskListItemView:
+        """Remove an entity from a list. Removing it again changes nothing."""
+        return await self._caller.ask(
+            models.RiskListItemView,
+            "risk_list_items.remove",
+            f"DELETE /risk/lists/{segment(name)}/items/{segment(item_id)}",
+        )
+
+
+class AsyncRiskDecisions(AsyncResource):
+    """Operations on risk decisions."""
+
+    def list(
+        self,
+        *,
+        from_: datetime | str | Omitted = OMITTED,
+        to: datetime | str | Omitted = OMITTED,
+        organization_id: str | Omitted = OMITTED,
+        point: params.Point | Omitted = OMITTED,
+        outcome: params.Outcome | Omitted = OMITTED,
+        subject: str | Omitted = OMITTED,
+        rule: str | Omitted = OMITTED,
+        label: params.Label | Omitted = OMITTED,
+        limit: int | Omitted = OMITTED,
+        cursor: str | Omitted = OMITTED,
+    ) -> AsyncList[models.RiskDecisionView]:
+        """List decisions on acts, newest first: all for operators, and its own, reduced, for an organization.
+
+        Operators' acts are not decided. An agent's key sees decisions on its own acts, unless it has `read_billing`.
+
+        With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
+        """
+        return AsyncList(
+            self._caller,
+            models.RiskDecisionView,
+            "risk_decisions.list",
+            "/risk/decisions",
+            {
+                "from": from_,
+                "to": to,
+                "organization_id": organization_id,
+                "point": point,
+                "outcome": outcome,
+                "subject": subject,
+                "rule": rule,
+                "label": label,
+                "limit": limit,
+                "cursor": cursor,
+            },
+        )
+
+    async def get(self, decision_id: str) -> models.RiskDecisionDetailsView:
+        """Read a decision: for operators with what it saw, for its organization reduced."""
+        return await self._caller.ask(
+            models.RiskDecisionDetailsView, "risk_decisions.get", f"GET /risk/decisions/{segment(decision_id)}"
+        )
+
+    async def label(
+        self, *, decision_id: str, label: params.Label, idempotency_key: str | None = None
+    ) -> models.RiskDecisionView:
+        """Label a decision as fraud or legitimate, for the training of models. A label is final."""
+        return await self._caller.ask(
+            models.RiskDecisionView,
+            "risk_decisions.label",
+            "POST /risk/labels",
+            key=idempotency_key,
+            body={"decision_id": decision_id, "label": label},
+        )
+
+    async def evaluate(
+        self,
+        *,
+        event: Literal["signup", "login", "login_failed"] | str,
+        subject: str,
+        organization_id: str | None | Omitted = OMITTED,
+        device: str | None | Omitted = OMITTED,
+        address: str | None | Omitted = OMITTED,
+        instrument: str | None | Omitted = OMITTED,
+        mail: str | None | Omitted = OMITTED,
+        idempotency_key: str | None = None,
+    ) -> models.RiskEvaluationView:
+        """Decide an event of the platform, such as a sign-up, for the platform's backend, which acts on the outcome.
+
+        The given entities are counted, never the caller's. A repeated request gets the first decision, or the result of its case. Without `BURSAR_RISK_ENFORCED` the outcome is `allow`, and the decision stores what it would have been.
+        """
+        return await self._caller.ask(
+            models.RiskEvaluationView,
+            "risk_decisions.evaluate",
+            "POST /risk/evaluate",
+            key=idempotency_key,
+            body={
+                "event": event,
+                "subject": subject,
+                "organization_id": organization_id,
+                "device": device,
+                "address": address,
+                "instrument": instrument,
+                "mail": mail,
+            },
+        )
+
+
 class AsyncHealth(AsyncResource):
     """Operations on health."""
 
@@ -8415,6 +8833,7 @@ class AsyncResources(AsyncCaller):
         self.pricing = AsyncPricing(self)
         self.payments = AsyncPayments(self)
         self.chargebacks = AsyncChargebacks(self)
+        self.risk = AsyncRisk(self)
         self.invoices = AsyncInvoices(self)
         self.billing_runs = AsyncBillingRuns(self)
         self.invoice_items = AsyncInvoiceItems(self)
@@ -8484,4 +8903,7 @@ class AsyncResources(AsyncCaller):
         self.accounting = AsyncAccounting(self)
         self.exports = AsyncExports(self)
         self.reputation = AsyncReputation(self)
+        self.risk_rules = AsyncRiskRules(self)
+        self.risk_list_items = AsyncRiskListItems(self)
+        self.risk_decisions = AsyncRiskDecisions(self)
         self.health = AsyncHealth(self)
