@@ -1,4 +1,4 @@
-"""Words for acts, kinds of cases, holds and entities, and for reasons that organizations are told."""
+"""Words for acts, kinds of cases, holds and entities, and for reasons that organizations see."""
 
 from collections.abc import Mapping
 

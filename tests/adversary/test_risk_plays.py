@@ -6,7 +6,7 @@ import pytest
 
 from dev.bench.risk.honest import Population
 from dev.bench.risk.platform import Platform
-from dev.bench.risk.plays import PLAYS, Row, card_tester, play_all
+from dev.bench.risk.plays import PLAYS, PlayResult, card_tester, play_all
 from dev.bench.risk.rows import Rows
 from runtime.database import Database
 from tests.conftest import DatabaseUrls
@@ -30,7 +30,7 @@ BLOCKED, REVIEWED, CHALLENGED = 2, 30, 10
 
 
 @pytest.fixture(scope="module")
-async def played(module_database_urls: DatabaseUrls) -> AsyncIterator[dict[str, Row]]:
+async def played(module_database_urls: DatabaseUrls) -> AsyncIterator[dict[str, PlayResult]]:
     urls = module_database_urls
     database = Database(urls.tenant, urls.platform)
     _, rows = await play_all(database, urls.owner, honest=HONEST, seed=SEED)
@@ -41,7 +41,7 @@ async def played(module_database_urls: DatabaseUrls) -> AsyncIterator[dict[str, 
 @pytest.mark.slow
 @pytest.mark.timeout(1_800)
 @for_each("name", sorted(PLAYS))
-async def test_attack_is_stopped_and_honest_organizations_pass(name: str, played: dict[str, Row]) -> None:
+async def test_attack_is_stopped_and_honest_organizations_pass(name: str, played: dict[str, PlayResult]) -> None:
     row = played[name]
     passed, lost, until = BOUNDS[name]
     assert row.found.attempts > passed, "the attack was too small to be stopped"
@@ -54,7 +54,7 @@ async def test_attack_is_stopped_and_honest_organizations_pass(name: str, played
 
 @pytest.mark.slow
 @for_each("name", ["takeover", "junk deliverer", "Sybil farm", "ring"])
-async def test_detector_opens_the_case_of_its_kind(name: str, played: dict[str, Row]) -> None:
+async def test_detector_opens_the_case_of_its_kind(name: str, played: dict[str, PlayResult]) -> None:
     about_attackers, about_honest = played[name].cases
     assert (about_attackers + about_honest)[PLAYS[name][1]] > 0
 

@@ -1,4 +1,4 @@
-"""What the console shows of an action that waits or was blocked, of a case's links, and of a backtest."""
+"""Pages of an action that waits or was blocked, of a case's links, and of a backtest."""
 
 import re
 

@@ -129,7 +129,7 @@ CASES.form(
     many=("entities",),
     title=N_("Decide the case"),
     label=N_("Decide"),
-    lead=N_("The organization is told the result and the class of reason, and nothing else."),
+    lead=N_("The organization sees the result and the class of reason, and nothing else."),
     body=decision,
     initial=lambda _it: {"days": "30"},
     values=to_decide,

@@ -13,7 +13,7 @@ from pathlib import Path
 from dev.bench import risk_rings
 from dev.bench.__main__ import line
 from dev.bench.risk import creation
-from dev.bench.risk.plays import Row, play_all
+from dev.bench.risk.plays import PlayResult, play_all
 from dev.bench.world import World, running_world
 from dev.stack.migrate import migrate
 from runtime.database import Database
@@ -22,7 +22,7 @@ PARTS = ("plays", "rings", "creation")
 HONEST, SEED = 2_000, 1
 
 
-def table(rows: list[Row]) -> Iterator[str]:
+def table(rows: list[PlayResult]) -> Iterator[str]:
     """Write the plays as a table of Markdown."""
     yield "| play | tried | took place | first stop | lost | mostly stopped by | blocked | reviewed | challenged |"
     yield "|---|---|---|---|---|---|---|---|---|"

@@ -203,7 +203,7 @@ PLAYS: dict[str, tuple[Play, str]] = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class Row:
+class PlayResult:
     """A play's figures, with the honest organizations that were stopped meanwhile.
 
     Attributes:
@@ -221,7 +221,7 @@ class Row:
     cases: tuple[Tally[str], Tally[str]]
 
 
-async def play(world: Platform, name: str) -> Row:
+async def play(world: Platform, name: str) -> PlayResult:
     """Run a play until the next morning, and count the honest organizations that were stopped meanwhile."""
     began = world.now
     found = await PLAYS[name][0](world)
@@ -239,7 +239,7 @@ async def play(world: Platform, name: str) -> Row:
         # The owner of an account that was taken over asked for nothing.
         stopped[Outcome.REVIEW] |= set() if kind == "takeover" and name == "takeover" else innocent
     whole = sum(org.is_honest for org in world.orgs.values()) / 1_000
-    return Row(
+    return PlayResult(
         name=name,
         found=found,
         blocked=len(stopped[Outcome.BLOCK]) / whole,
@@ -249,7 +249,7 @@ async def play(world: Platform, name: str) -> Row:
     )
 
 
-async def play_all(database: Database, owner_url: str, *, honest: int, seed: int) -> tuple[Platform, list[Row]]:
+async def play_all(database: Database, owner_url: str, *, honest: int, seed: int) -> tuple[Platform, list[PlayResult]]:
     """Run all plays, one after the other, on a platform that begins empty."""
     rows = await Rows.open(owner_url)
     world = Platform(database, rows, days=DAYS, seed=seed)
