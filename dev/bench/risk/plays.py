@@ -20,7 +20,7 @@ BEFORE, DAYS = 10, 45
 
 @dataclass
 class Found:
-    """What an attack came to.
+    """Results of an attack.
 
     Attributes:
         attempts: the acts that were tried; `passed` of them took place.
