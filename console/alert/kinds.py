@@ -41,10 +41,10 @@ _OF_OPERATORS = """
     payment.start_refused payout.books_refused payout.reversal_refused payout.reversed_elsewhere
     payout.schedule_failed payout.sent_while_suspended payout.unknown probe_failed provider_down
     reconciliation.difference reconciliation.failed reconciliation.incomplete reference_rates.unread
-    search_index.refused search_index.silent spend.no_rate statement.not_made subscription.books_refused
-    subscription.made_after_all subscription.charged_less subscription.not_answered
-    subscription.upgrade_not_undone usage.cost_differs webhook.unmatched webhook.wrong_mode
-    webhook_endpoint.books_refused
+    risk.case_overdue risk.unavailable risk_case.books_refused search_index.refused search_index.silent
+    spend.no_rate statement.not_made subscription.books_refused subscription.made_after_all
+    subscription.charged_less subscription.not_answered subscription.upgrade_not_undone usage.cost_differs
+    webhook.unmatched webhook.wrong_mode webhook_endpoint.books_refused
 """
 ADVICE: Mapping[str, tuple[str, ...]] = dict.fromkeys(
     _OF_OPERATORS.split(), (N_("The platform's operators handle it. You need not do anything."),)

@@ -13,11 +13,20 @@ from domain.common.money import SCALES, parse_amount
 #: secrets. Fields that are not listed are never sent.
 PLAIN_FIELDS = frozenset(
     {
-        *("agent_id", "alert_id", "budget_id", "chargeback_id", "contract_id", "control_id", "credit_note_id"),
+        *(
+            "agent_id",
+            "alert_id",
+            "budget_id",
+            "case_id",
+            "chargeback_id",
+            "contract_id",
+            "control_id",
+            "credit_note_id",
+        ),
         *("endpoint_id", "escrow_id", "grant_id", "invoice_id", "lot_id", "parent_id", "payment_id", "payout_id"),
         *("project_id", "purchase_id", "purchase_order_id", "refund_id", "report_id", "reservation_id", "spend_id"),
         *("subscription_id", "status", "currency", "asset", "provider", "purpose", "role", "kind", "severity"),
-        *("decline_code", "failure_code", "deploy_type", "interval", "model", "window"),
+        *("decline_code", "failure_code", "deploy_type", "interval", "model", "result", "window"),
     }
 )
 #: Fields that are amounts, indexed in minor units under `<name>_minor`.

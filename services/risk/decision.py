@@ -114,7 +114,7 @@ class Risk:
         within = self.settings.within
         try:
             async with (
-                decisions.savepoint(connection, lock_timeout=within * 2 / 3),
+                decisions.savepoint(connection, lock_timeout=self.settings.lock_wait or within * 2 / 3),
                 asyncio.timeout(within.total_seconds()),
             ):
                 seen = await self._see(connection, act, entities, now)

@@ -44,6 +44,7 @@ from domain.messages.webhook.endpoint import Ordering
 from domain.payments.payment.snapshot import BalanceTransaction, BalanceTransactionKind, Decline, DisputeStatus
 from domain.payments.payment.state import Dispute, Outcome as PaymentOutcome, PaymentStatus, Refund, RefundState
 from domain.payouts.payout.state import Outcome as PayoutOutcome, PayoutStatus
+from domain.risk.case import CaseKind, CaseResult, answer, decide, request_information
 from domain.tenants.metadata import NO_METADATA, Precondition
 from ledger.gateway import Ledger
 from ledger.spending import Spending
@@ -52,6 +53,7 @@ from models.billing.project import Project
 from models.marketplace.agent import Agent
 from models.messages.event import EventRow
 from repositories.messages import alert as alerts
+from repositories.risk import case as stored_cases
 from runtime.database import Database, driver_connection
 from runtime.identity import new_id
 from services.billing import credit_note, invoice, invoice_end
@@ -59,6 +61,7 @@ from services.budgets import purchase_order, purchase_record
 from services.credits import credit_lot, spend_control
 from services.marketplace import agent as agents
 from services.messages import webhook_endpoint as webhook_endpoints
+from services.risk import case as risk_case
 from services.tenants import organization as organizations
 from services.tenants.metadata import ObjectChange, change as change_object
 from tests.activities.recording import record
@@ -339,6 +342,22 @@ async def of_reports(database: Database) -> Audiences:
     return {report.id: {org_id: None}}
 
 
+async def of_risk_cases(database: Database) -> Audiences:
+    """Open, ask about and decide a case."""
+    org_id, operator = await organization(database), Actor(principal=WRITTEN, role=Role.OPERATOR)
+    async with database.platform() as session:
+        opened = await risk_case.open_case(session, CaseKind.TAKEOVER, org_id, [org_id], 100, NOW, [], WRITTEN, {})
+        row = await stored_cases.get(session, opened)
+        assert row is not None
+        asked = request_information(stored_cases.state_of(row), NOW, actor=WRITTEN, question=WRITTEN)
+        said = answer(asked.case, actor=WRITTEN, text=WRITTEN).case
+        release = CaseResult.RELEASE
+        decided = decide(said, NOW, actor=WRITTEN, key_id=None, result=release, reason=WRITTEN)
+        for outcome in (asked, decided):
+            await risk_case.take_effect(session, outcome, command_id=new_id("cmd"), actor=operator, at=NOW)
+    return {opened: {org_id: None}}
+
+
 async def of_the_rest(database: Database, by_hand: Hand, sold: Sold) -> Audiences:
     """Deploy a project, raise an alert, test a webhook endpoint, and compute a score."""
     org_id = await organization(database)
@@ -409,6 +428,7 @@ async def test_every_event_type_is_written_as_described_for_its_audience(
         known |= await story(database, by_hand)
     known |= await of_spend_controls(database, by_hand)
     known |= await of_reports(database)
+    known |= await of_risk_cases(database)
     known |= await of_purchase_orders(database, sold)
     known |= await of_purchases(database, by_hand, sold)
     known |= await of_the_rest(database, by_hand, sold)

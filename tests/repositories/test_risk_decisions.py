@@ -178,7 +178,7 @@ async def test_score_of_the_champion_is_a_fact_of_rules(fresh_database: Database
 
 
 async def test_act_that_waits_for_acts_at_once_is_refused_and_not_allowed(database: Database) -> None:
-    risk, org_id = made_risk(within=timedelta(milliseconds=30)), new_id("org")
+    risk, org_id = made_risk(lock_wait=timedelta(milliseconds=1)), new_id("org")
     patient = made_risk()
     async with database.platform() as first:
         await patient.decide(first, payment(org_id), NOW)
