@@ -8,6 +8,7 @@ import httpx2
 import pytest
 
 from console.forms import COMMAND, new_key
+from tests.console.browser.objects import planted_risk
 from tests.console.fake import OWN
 from tests.console.strict import read
 from tests.console.typed import OF_RUNS, PAYLOADS
@@ -26,9 +27,9 @@ class Session:
     def __init__(self, browser: httpx2.AsyncClient, filled: dict[str, set[str]]) -> None:
         self.browser, self.filled = browser, filled
 
-    async def fill(self, page: str, **fields: str) -> httpx2.Response:
-        """Fill the form of a page, and send it."""
-        form = self.form_at(page, await self.browser.get(page))
+    async def fill(self, page: str, *, on: str = "", **fields: str) -> httpx2.Response:
+        """Fill the form of a page, or of the page `on` which offers it, and send it."""
+        form = self.form_at(page, await self.browser.get(on or page))
         # The platform's pages of a command have the same form as those of an organization.
         route = route_of(form.action).replace("/platform/", "/{org}/")
         self.filled.setdefault(route, set()).update({*fields} & form.texts)
@@ -39,9 +40,9 @@ class Session:
         action = page.partition("?")[0]
         return next(each for each in forms_of(answer.text) if each.action == action)
 
-    async def shows(self, page: str, field: str, text: str, at: str, **also: str) -> None:
+    async def shows(self, page: str, field: str, text: str, at: str, *, on: str = "", **also: str) -> None:
         """Fill the form, and find the text of a field on a page as the text that it is."""
-        answer = await self.fill(page, **also, **{field: text})
+        answer = await self.fill(page, on=on, **also, **{field: text})
         assert answer.status_code == 303, text_of(answer.text)
         shown = await self.browser.get(at)
         assert read(shown.text).problems == []
@@ -76,9 +77,10 @@ async def sessions(world: World) -> AsyncIterator[Sessions]:
         yield Sessions(world.running.api_url, stack)
 
 
-def texts_of(*, escrows: bool) -> dict[str, set[str]]:
-    """Return what has to be filled: of escrows, or of all else."""
-    return {route: names for route, names in OF_RUNS.items() if ("/escrows/" in route) is escrows}
+def texts_of(*folders: str) -> dict[str, set[str]]:
+    """Return what has to be filled of some folders of the console."""
+    found = {route: names for route, names in OF_RUNS.items() if any(f"/{each}/" in route for each in folders)}
+    return {route.replace("/platform/", "/{org}/"): names for route, names in found.items()}
 
 
 async def test_texts_of_an_escrow_stay_text(world: World, sessions: Sessions) -> None:
@@ -130,7 +132,7 @@ async def test_texts_of_an_escrow_stay_text(world: World, sessions: Sessions) ->
     await payee.is_refused(adding, "evidence_artifacts", evidence_note="See", evidence_artifacts=PAYLOADS["address"])
     deciding = f"/console/platform{place}/resolve?percent=50"
     await arbiter.is_refused(deciding, "resolve_note", resolve_note=turned)
-    assert sessions.filled == texts_of(escrows=True)
+    assert sessions.filled == texts_of("escrows")
 
 
 async def test_form_of_somebody_else_is_refused_by_the_run_and_changes_nothing(
@@ -177,4 +179,19 @@ async def test_texts_of_payments_stay_text(world: World, sessions: Sessions) -> 
     offered = good(await people["owner"].get(page.removeprefix(base)))
     assert (offered["evidence_submitted_at"], offered["offered_evidence"]) == (None, evidence["text"])
 
-    assert sessions.filled == texts_of(escrows=False)
+    assert sessions.filled == texts_of("payments", "disputes")
+
+
+async def test_texts_of_a_case_stay_text(world: World, sessions: Sessions) -> None:
+    ids = await planted_risk(world)
+    operator, owner = await sessions.of(world.operator), await sessions.of(world.client)
+    case = f"/console/platform/risk/cases/{ids['risk_case']}"
+    review = f"/console/{world.running.ids['client_org']}/reviews/{ids['risk_case']}"
+    await owner.shows(f"{review}/answer", "answer", TEXT, review, on=review)
+    await operator.shows(f"{case}/note", "note", TEXT, case, on=case)
+    await operator.shows(f"{case}/request-information", "question", TEXT, case, on=case)
+    ruling = {"result": "refuse", "entities": f"organization:{world.running.ids['client_org']}"}
+    await operator.is_refused(f"{case}/decide", "days", **ruling, reason=TEXT, days=PAYLOADS["turned"])
+    await operator.shows(f"{case}/decide", "reason", TEXT, case, **ruling, days="30")
+    await owner.shows(f"{review}/appeal", "appeal", TEXT, review, on=review)
+    assert sessions.filled == texts_of("cases", "reviews")
