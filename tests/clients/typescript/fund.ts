@@ -14,6 +14,8 @@ export async function fund(escrowId: string, key: string): Promise<Schemas["Fund
     body: { source: "credits" },
   });
   if (error !== undefined) throw new Error(`${error.code}: ${error.detail}`);
+  // 202: a case reviews the request, which is repeated with the same key once the case is decided.
+  if ("code" in data) throw new Error(`${data.code}: ${data.detail}`);
   return data;
 }
 
