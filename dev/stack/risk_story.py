@@ -78,7 +78,7 @@ class RiskStory:
         narrator.say(f"   a payment of {LARGE} has not taken place: {case_id} decides")
         narrator.say(f"   run  {narrator.running.run_url(risk_case_workflow_id(case_id))}")
         seen = await narrator.get("client", f"/risk/cases/{case_id}")
-        narrator.expect("what the payer is told", (seen["reason"], seen["file"]), ("unusual_payment", None))
+        narrator.expect("the reason that the payer sees", (seen["reason"], seen["file"]), ("unusual_payment", None))
         decision = {"result": "release", "reason": "The client announced a large project."}
         decided = await narrator.post("operator", f"/risk/cases/{case_id}/decide", decision)
         narrator.expect("how the case is decided", decided["result"], "release")

@@ -207,7 +207,6 @@ class StoredDecision:
     Attributes:
         rule: the name of the rule, `allow_list`, `block_list` or `unavailable`; None if nothing applied.
         case_id: the case that holds the act.
-        is_new: whether it was decided now, and not for an earlier request of the same command.
     """
 
     decision_id: str
@@ -215,4 +214,3 @@ class StoredDecision:
     at: datetime
     rule: str | None = None
     case_id: str | None = None
-    is_new: bool = True

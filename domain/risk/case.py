@@ -126,7 +126,7 @@ DECIDABLE = UNDECIDED | {S.APPEALED}
 
 
 def reason_class(kind: CaseKind, point: Point | None = None) -> ReasonClass:
-    """Return the reason that organizations are told for a kind of case; `point` is that of the act, if it is of one."""
+    """Return the reason that organizations see for a kind of case. The reason of an act is that of its `point`."""
     if point is not None:
         return _OF_POINT.get(point, ReasonClass.ACCOUNT_SAFETY)
     return _OF_KIND.get(kind, ReasonClass.ACCOUNT_SAFETY)

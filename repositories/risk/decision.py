@@ -158,7 +158,6 @@ async def of_command(connection: asyncpg.Connection, act: RiskAct) -> Known | No
         at=row["created_at"],
         rule=row["rule"],
         case_id=row["case_id"],
-        is_new=False,
     )
     return Known(verdict=verdict, result=row["result"] if row["status"] in {"decided", "closed"} else None)
 

@@ -76,11 +76,11 @@ class Risk:
             # Operators' acts have permissions and approvals of their own.
             return StoredDecision(decision_id="", outcome=Outcome.ALLOW, at=now)
         await self._refresh(session, connection)
-        entities = act.entities(self.settings.key)
+        entities, value_minor = act.entities(self.settings.key), self.value_of(act)
         seen, scores, decision = await self._judge(session, connection, act, entities, now)
         verdict = StoredDecision(decision_id=new_id("rsd"), outcome=decision.outcome, at=now, rule=decision.rule)
         if self.settings.enforced and decision.outcome in {Outcome.REVIEW, Outcome.HOLD_BACK}:
-            verdict = replace(verdict, case_id=await cases.open_for(session, act, verdict, self.value_of(act)))
+            verdict = replace(verdict, case_id=await cases.open_for(session, act, verdict, value_minor))
         is_stored = await decisions.store(
             connection,
             act,
@@ -89,7 +89,7 @@ class Risk:
             shadow=decision.shadow,
             facts=seen,
             entities=sorted(entities.values()),
-            value_minor=self.value_of(act),
+            value_minor=value_minor,
             score=stored(*scores),
         )
         if not is_stored:
@@ -152,8 +152,8 @@ class Risk:
     async def _see(
         self, connection: asyncpg.Connection, act: RiskAct, entities: Mapping[EntityKind, str], now: datetime
     ) -> dict[str, int | str]:
-        counted = counted_entities(entities)
-        await decisions.count(connection, counted, counts_of(act.point, self.value_of(act)), now)
+        counted, value_minor = counted_entities(entities), self.value_of(act)
+        await decisions.count(connection, counted, counts_of(act.point, value_minor), now)
         if act.org_id is not None:
             linking = [each for kind, each in entities.items() if kind in LINKING]
             await decisions.link(connection, linking, act.org_id, now)
@@ -167,7 +167,7 @@ class Risk:
         return {
             **found,
             **{name: text for name, text in texts.items() if text},
-            "amount": self.value_of(act),
+            "amount": value_minor,
             **act.facts,
         }
 

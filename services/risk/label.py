@@ -1,4 +1,4 @@
-"""Labels of decisions: what an act turned out to be."""
+"""Labels of decisions: fraud or legitimate."""
 
 from datetime import datetime
 
